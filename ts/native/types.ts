@@ -1,0 +1,140 @@
+/** The shapes that cross between TypeScript and the Rust engine, and the interfaces a fake can stand in for. */
+
+/** A transport encryption mode, spelled as on the wire. */
+export type TransportMode =
+  | "aead_aes256_gcm_rtpsize"
+  | "aead_xchacha20_poly1305_rtpsize"
+  | "xsalsa20_poly1305_lite"
+  | "xsalsa20_poly1305_suffix"
+  | "xsalsa20_poly1305";
+
+/** What fills the sound of a track. */
+export type SourceSpec = { kind: "file"; path: string } | { kind: "http"; url: string };
+
+/** Options of an {@link EngineLike}; all are read once at the start. */
+export interface EngineOptions {
+  /** Sending threads. Default 1; one carries thousands of calls. */
+  pacers?: number;
+  /** Threads that demux, decode and encode. Default: 2. */
+  decodeWorkers?: number;
+  /** Lets HTTP sources reach loopback, link-local and private addresses. Default false. */
+  allowPrivateHosts?: boolean;
+}
+
+/** Where a call's packets go. `generation` comes back in events, so that late ones can be told apart. */
+export interface TransportTarget {
+  /** IPv4 literal from Ready. */
+  address: string;
+  port: number;
+  ssrc: number;
+  generation: number;
+}
+
+/** The outcome of a session description. */
+export interface SessionKeys {
+  mode: TransportMode;
+  /** 32 bytes. */
+  key: Uint8Array;
+}
+
+/** One track to play; it replaces what plays. */
+export interface PlayRequest {
+  /** Chosen by the caller; comes back in the track's events. */
+  track: number;
+  source: SourceSpec;
+  /** Where to begin, in milliseconds of source time. Default 0. */
+  startMs?: number;
+  /** Where to end, in milliseconds of source time. Default: the end of the source. */
+  endMs?: number;
+  encoder?: { bitrate?: number; complexity?: number };
+}
+
+/** What was found in a source. */
+export interface TrackInfo {
+  container: string;
+  codec: string;
+  /** True when the Opus packets of the source are sent as they are. */
+  passthrough: boolean;
+  durationMs?: number;
+  sampleRate: number;
+  channels: number;
+}
+
+/** What the engine reports about one flow. */
+export type FlowEvent =
+  | { type: "discovered"; generation: number; address: string; port: number }
+  | { type: "discovery_failed"; generation: number; reason: string }
+  | { type: "transport_failed"; generation: number; message: string }
+  | { type: "track_started"; track: number; info: TrackInfo }
+  | { type: "track_ended"; track: number; reason: "finished" | "stopped" | "replaced" }
+  | { type: "track_failed"; track: number; code: string; message: string }
+  | { type: "track_stalled"; track: number; forMs: number }
+  | { type: "drained" }
+  | { type: "frames_wanted"; count: number };
+
+/** Counters and state of one flow, read without stopping it. */
+export interface FlowStats {
+  packetsSent: number;
+  bytesSent: number;
+  /** Packets handed to the socket more than one period (20 ms) after they were due. */
+  packetsLate: number;
+  framesSkipped: number;
+  sendErrors: number;
+  silenceSent: number;
+  queueFrames: number;
+  /** Position in source time, milliseconds. */
+  positionMs: number;
+  paused: boolean;
+  playingTrack?: number;
+  udpRttUs?: number;
+  datagramsReceived: number;
+}
+
+/** How late packets left, in microseconds after they were due. */
+export interface LatenessSummary {
+  count: number;
+  p50Us: number;
+  p99Us: number;
+  p999Us: number;
+  maxUs: number;
+}
+
+/** One sending thread. */
+export interface PacerStats {
+  flows: number;
+  /** Share of time the thread worked, 0 to 1000. */
+  loadPermille: number;
+  sent: number;
+  skipped: number;
+  wakeups: number;
+  lateness: LatenessSummary;
+}
+
+/** The whole engine. */
+export interface EngineStats {
+  flows: number;
+  pacers: PacerStats[];
+  eventsDropped: number;
+}
+
+/** The native side of one call. */
+export interface FlowLike {
+  openTransport(target: TransportTarget): void;
+  startSession(session: SessionKeys): void;
+  closeTransport(): void;
+  play(request: PlayRequest): void;
+  stop(): void;
+  setPaused(paused: boolean): void;
+  seek(positionMs: number): void;
+  /** Hands 20 ms Opus packets to the flow; returns how many were taken. */
+  pushFrames(frames: readonly Uint8Array[]): number;
+  stats(): FlowStats | undefined;
+  close(): void;
+}
+
+/** The native engine: threads that pace, decode and read. */
+export interface EngineLike {
+  createFlow(onEvent: (event: FlowEvent) => void): FlowLike;
+  stats(): EngineStats;
+  close(): Promise<void>;
+}
