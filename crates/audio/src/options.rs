@@ -1,0 +1,71 @@
+//! What a caller chooses when it opens a track, and what it learns about it.
+
+/// How to open a track.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OpenOptions {
+    /// Where to begin, in milliseconds of source time. Default 0.
+    pub start_ms: u64,
+    /// Where to stop, in milliseconds of source time. Default: the end of the file.
+    pub end_ms: Option<u64>,
+    /// Settings of the Opus encoder; unused while a track passes through.
+    pub encoder: EncoderSettings,
+    /// Decode and encode Opus too, where it could pass through. Default `false`.
+    pub force_transcode: bool,
+}
+
+/// Settings of the Opus encoder.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct EncoderSettings {
+    /// Bits per second, 6,000 to 510,000. Default 128,000. Values outside are clamped.
+    pub bitrate: u32,
+    /// Computational effort, 0 to 10. Default 10. Cost on one core per frame: 44 µs at 0, 110 µs at 10.
+    pub complexity: u8,
+    /// What the sound is; steers libopus. Default [`Signal::Audio`].
+    pub signal: Signal,
+}
+
+impl Default for EncoderSettings {
+    fn default() -> EncoderSettings {
+        EncoderSettings {
+            bitrate: 128_000,
+            complexity: 10,
+            signal: Signal::Audio,
+        }
+    }
+}
+
+/// What kind of sound the encoder is tuned for.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Signal {
+    /// Faithful to the source: music and everything mixed.
+    #[default]
+    Audio,
+    /// Speech: intelligible at low rates.
+    Voice,
+}
+
+/// What is known about an open track.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TrackInfo {
+    /// The container: `"ogg"`, `"webm"`, `"mp3"`, `"flac"`, `"wav"` or `"mp4"`.
+    pub container: &'static str,
+    /// The codec: `"opus"`, `"vorbis"`, `"mp3"`, `"flac"`, `"pcm"` or `"aac"`.
+    pub codec: &'static str,
+    /// Whether the file's own Opus packets are handed out, with no decoding.
+    pub passthrough: bool,
+    /// The length of the whole file in milliseconds; `None` when the file does not tell.
+    pub duration_ms: Option<u64>,
+    /// The rate of the source in Hz (48,000 for Opus, whatever the header says).
+    pub sample_rate: u32,
+    /// Channels of the source.
+    pub channels: u16,
+}
+
+/// One frame as [`Track::next_frame`](crate::Track::next_frame) hands it out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct FrameInfo {
+    /// Bytes written to the front of the buffer.
+    pub len: usize,
+    /// Source time at the end of this frame, in milliseconds.
+    pub position_ms: u64,
+}
