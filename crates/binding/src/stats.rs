@@ -1,0 +1,125 @@
+//! Statistics as plain JavaScript objects.
+
+use cadenza_engine::{EngineStats, FlowStats, PacerStats};
+use napi_derive::napi;
+
+/// Counters and state of one flow.
+#[napi(object)]
+pub struct BindingFlowStats {
+    /// RTP packets handed to the socket.
+    pub packets_sent: f64,
+    /// Bytes of those packets, without UDP and IP headers.
+    pub bytes_sent: f64,
+    /// Packets sent more than one period after they were due.
+    pub packets_late: f64,
+    /// Periods skipped after a stall.
+    pub frames_skipped: f64,
+    /// Failed sends.
+    pub send_errors: f64,
+    /// Silence frames among the packets sent.
+    pub silence_sent: f64,
+    /// Frames that wait in the queue.
+    pub queue_frames: f64,
+    /// Position in source time, milliseconds.
+    pub position_ms: f64,
+    /// Whether the flow is paused.
+    pub paused: bool,
+    /// The track that plays, if any.
+    pub playing_track: Option<u32>,
+    /// Last UDP round trip from a keepalive, microseconds.
+    pub udp_rtt_us: Option<u32>,
+    /// Datagrams received.
+    pub datagrams_received: f64,
+}
+
+impl From<FlowStats> for BindingFlowStats {
+    fn from(stats: FlowStats) -> Self {
+        Self {
+            packets_sent: stats.packets_sent as f64,
+            bytes_sent: stats.bytes_sent as f64,
+            packets_late: stats.packets_late as f64,
+            frames_skipped: stats.frames_skipped as f64,
+            send_errors: stats.send_errors as f64,
+            silence_sent: stats.silence_sent as f64,
+            queue_frames: stats.queue_frames as f64,
+            position_ms: stats.position_ms as f64,
+            paused: stats.paused,
+            playing_track: stats.playing_track,
+            udp_rtt_us: stats.udp_rtt_us,
+            datagrams_received: stats.datagrams_received as f64,
+        }
+    }
+}
+
+/// How late packets left.
+#[napi(object)]
+pub struct BindingLateness {
+    /// Packets counted.
+    pub count: f64,
+    /// Median, microseconds.
+    pub p50_us: f64,
+    /// 99th percentile, microseconds.
+    pub p99_us: f64,
+    /// 99.9th percentile, microseconds.
+    pub p999_us: f64,
+    /// Largest, microseconds.
+    pub max_us: f64,
+}
+
+/// One sending thread.
+#[napi(object)]
+pub struct BindingPacerStats {
+    /// Flows placed on this pacer.
+    pub flows: f64,
+    /// Share of time the thread worked, 0 to 1000.
+    pub load_permille: f64,
+    /// Packets sent.
+    pub sent: f64,
+    /// Periods skipped.
+    pub skipped: f64,
+    /// Times the thread woke up.
+    pub wakeups: f64,
+    /// Lateness of its packets.
+    pub lateness: BindingLateness,
+}
+
+impl From<PacerStats> for BindingPacerStats {
+    fn from(stats: PacerStats) -> Self {
+        let lateness = stats.lateness;
+        Self {
+            flows: stats.flows as f64,
+            load_permille: stats.load_permille as f64,
+            sent: stats.sent as f64,
+            skipped: stats.skipped as f64,
+            wakeups: stats.wakeups as f64,
+            lateness: BindingLateness {
+                count: lateness.count as f64,
+                p50_us: lateness.p50_us as f64,
+                p99_us: lateness.p99_us as f64,
+                p999_us: lateness.p999_us as f64,
+                max_us: lateness.max_us as f64,
+            },
+        }
+    }
+}
+
+/// The whole engine.
+#[napi(object)]
+pub struct BindingEngineStats {
+    /// Flows that exist.
+    pub flows: f64,
+    /// One entry per sending thread.
+    pub pacers: Vec<BindingPacerStats>,
+    /// Events lost because JavaScript did not drain them in time.
+    pub events_dropped: f64,
+}
+
+impl From<EngineStats> for BindingEngineStats {
+    fn from(stats: EngineStats) -> Self {
+        Self {
+            flows: stats.flows as f64,
+            pacers: stats.pacers.into_iter().map(Into::into).collect(),
+            events_dropped: stats.events_dropped as f64,
+        }
+    }
+}

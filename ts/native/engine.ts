@@ -1,0 +1,166 @@
+/** The engine and its flows: thin owners of native handles. */
+
+import { CadenzaError } from "../support/errors.ts";
+import { toFlowEvent } from "./events.ts";
+import type { BindingEngine } from "./generated/binding.js";
+import { loadBinding } from "./load.ts";
+import type {
+  EngineLike,
+  EngineOptions,
+  EngineStats,
+  FlowEvent,
+  FlowLike,
+  FlowStats,
+  PlayRequest,
+  SessionKeys,
+  TransportTarget,
+} from "./types.ts";
+import { succeed, unwrap } from "./unwrap.ts";
+
+/** Events taken from the native queue at once; more are taken in a later turn of the event loop. */
+const EVENT_BATCH = 256;
+
+/**
+ * The Rust engine: pacer, decode and IO threads.
+ *
+ * It does not keep the process alive. One engine carries thousands of calls; most programs use
+ * {@link Engine.shared}.
+ */
+export class Engine implements EngineLike {
+  static #shared: Engine | undefined;
+
+  readonly #native: BindingEngine;
+  readonly #flows = new Map<number, (event: FlowEvent) => void>();
+  #closed: Promise<void> | undefined;
+
+  /** @throws CadenzaError `native_addon_missing` when no addon fits this machine. */
+  constructor(options: EngineOptions = {}) {
+    const binding = loadBinding();
+    this.#native = new binding.BindingEngine(options, () => this.#dispatch());
+  }
+
+  /** The engine of this process (per worker thread), started at the first call. */
+  static shared(): Engine {
+    if (!Engine.#shared || Engine.#shared.#closed) Engine.#shared = new Engine();
+    return Engine.#shared;
+  }
+
+  /**
+   * Creates the native side of one call.
+   *
+   * @throws CadenzaError `engine_closed` after {@link Engine.close}; `too_many_flows` at the limit.
+   */
+  createFlow(onEvent: (event: FlowEvent) => void): Flow {
+    if (this.#closed) throw new CadenzaError("engine_closed", "The engine has been closed.");
+    const id = unwrap(this.#native.createFlow());
+    this.#flows.set(id, onEvent);
+    return new Flow(this.#native, id, () => this.#flows.delete(id));
+  }
+
+  /** Counters of the whole engine. */
+  stats(): EngineStats {
+    return this.#native.stats();
+  }
+
+  /** Stops every thread and closes every socket. Idempotent; resolves when they are gone. */
+  close(): Promise<void> {
+    this.#flows.clear();
+    this.#closed ??= this.#native.close();
+    return this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #dispatch(): void {
+    const events = this.#native.drainEvents(EVENT_BATCH);
+    if (events.length === EVENT_BATCH) setImmediate(() => this.#dispatch());
+    for (const raw of events) {
+      const event = toFlowEvent(raw);
+      if (event) this.#deliver(raw.flow, event);
+    }
+  }
+
+  /** A listener that throws must not keep the events behind it from their flows. */
+  #deliver(flow: number, event: FlowEvent): void {
+    try {
+      this.#flows.get(flow)?.(event);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}
+
+/** The native side of one call: its socket, keys, frame queue and place on a pacer. */
+export class Flow implements FlowLike {
+  readonly #native: BindingEngine;
+  readonly #id: number;
+  readonly #forget: () => void;
+  #closed = false;
+
+  /** Made by {@link Engine.createFlow}. */
+  constructor(native: BindingEngine, id: number, forget: () => void) {
+    this.#native = native;
+    this.#id = id;
+    this.#forget = forget;
+  }
+
+  /** Opens a socket towards the voice server and finds the external address (10 tries, 1 s apart). */
+  openTransport(target: TransportTarget): void {
+    if (!this.#closed) succeed(this.#native.openTransport(this.#id, target));
+  }
+
+  /** Installs mode and key; from here on frames are sent. */
+  startSession(session: SessionKeys): void {
+    if (!this.#closed) succeed(this.#native.startSession(this.#id, session));
+  }
+
+  /** Closes the socket and forgets the keys; what plays holds its position. */
+  closeTransport(): void {
+    if (!this.#closed) this.#native.closeTransport(this.#id);
+  }
+
+  /** Plays a track; it replaces what plays. */
+  play(request: PlayRequest): void {
+    if (this.#closed) return;
+    const { source, encoder, ...rest } = request;
+    const place = source.kind === "file" ? { path: source.path } : { url: source.url };
+    succeed(this.#native.play(this.#id, { ...rest, ...encoder, ...place }));
+  }
+
+  /** Stops what plays. */
+  stop(): void {
+    if (!this.#closed) this.#native.stop(this.#id);
+  }
+
+  /** Pauses or resumes what plays. */
+  setPaused(paused: boolean): void {
+    if (!this.#closed) this.#native.setPaused(this.#id, paused);
+  }
+
+  /** Moves to a position in source time, in milliseconds. */
+  seek(positionMs: number): void {
+    if (!this.#closed) this.#native.seek(this.#id, positionMs);
+  }
+
+  /** Hands 20 ms Opus packets to the flow; returns how many fitted into its queue. */
+  pushFrames(frames: readonly Uint8Array[]): number {
+    return this.#closed ? 0 : this.#native.pushFrames(this.#id, [...frames]);
+  }
+
+  /** Counters and state, read without stopping the flow; undefined after {@link Flow.close}. */
+  stats(): FlowStats | undefined {
+    return this.#closed ? undefined : (this.#native.flowStats(this.#id) ?? undefined);
+  }
+
+  /** Ends the flow. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#forget();
+    this.#native.destroyFlow(this.#id);
+  }
+}
