@@ -1,0 +1,1 @@
+//! Feeds: what fills a flow's frame queue from files and HTTP.
