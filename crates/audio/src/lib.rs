@@ -10,10 +10,17 @@
 
 #![deny(unsafe_code)]
 
+mod decode;
 mod error;
+mod input;
+pub mod mix;
 mod options;
+pub mod opus;
+mod probe;
+pub mod resample;
 mod source;
 mod track;
+mod transcode;
 
 pub use error::{AudioError, AudioErrorCode};
 pub use options::{EncoderSettings, FrameInfo, OpenOptions, Signal, TrackInfo};

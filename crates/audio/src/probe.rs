@@ -1,0 +1,198 @@
+//! Recognises a format by its first bytes.
+
+use crate::error::{AudioError, AudioErrorCode};
+
+/// The formats that are told apart.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    /// AAC frames in ADTS.
+    Adts,
+    Flac,
+    Matroska,
+    Mp3,
+    Mp4,
+    /// Ogg with an Opus stream.
+    OggOpus,
+    /// Ogg with Vorbis or FLAC.
+    OggOther,
+    Wav,
+}
+
+impl Kind {
+    /// The name as it appears in errors and in the track's info.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::Adts => "adts",
+            Kind::Flac => "flac",
+            Kind::Matroska => "webm",
+            Kind::Mp3 => "mp3",
+            Kind::Mp4 => "mp4",
+            Kind::OggOpus | Kind::OggOther => "ogg",
+            Kind::Wav => "wav",
+        }
+    }
+}
+
+/// What `head`, the beginning of a file, is.
+pub(crate) fn recognise(head: &[u8]) -> Result<Kind, AudioError> {
+    let kind = match head {
+        [b'O', b'g', b'g', b'S', ..] => Some(ogg_kind(head)),
+        [0x1A, 0x45, 0xDF, 0xA3, ..] => Some(Kind::Matroska),
+        [b'f', b'L', b'a', b'C', ..] => Some(Kind::Flac),
+        [
+            b'R',
+            b'I',
+            b'F',
+            b'F',
+            _,
+            _,
+            _,
+            _,
+            b'W',
+            b'A',
+            b'V',
+            b'E',
+            ..,
+        ] => Some(Kind::Wav),
+        _ if is_mp4(head) => Some(Kind::Mp4),
+        _ if has_frames(head, adts_frame_len) => Some(Kind::Adts),
+        _ if has_frames(head, mp3_frame_len) => Some(Kind::Mp3),
+        _ => None,
+    };
+    kind.ok_or_else(|| {
+        let detail = "the content is no audio format that can be played";
+        AudioError::new(AudioErrorCode::UnsupportedFormat, "probe", detail)
+    })
+}
+
+/// Looks through the first pages, which all begin a stream, for Opus.
+fn ogg_kind(head: &[u8]) -> Kind {
+    let mut rest = head;
+    while let Some(header) = rest
+        .first_chunk::<27>()
+        .filter(|header| header.starts_with(b"OggS"))
+    {
+        let segments = usize::from(header[26]);
+        let Some(lacing) = rest.get(27..27 + segments) else {
+            break;
+        };
+        let body = 27 + segments;
+        let len: usize = lacing.iter().map(|&len| usize::from(len)).sum();
+        let payload = rest.get(body..).unwrap_or_default();
+        if header[5] & 0x02 == 0 {
+            break;
+        }
+        if payload.starts_with(b"OpusHead") {
+            return Kind::OggOpus;
+        }
+        rest = payload.get(len..).unwrap_or_default();
+    }
+    Kind::OggOther
+}
+
+fn is_mp4(head: &[u8]) -> bool {
+    let Some((size, rest)) = head.split_first_chunk::<4>() else {
+        return false;
+    };
+    let size = u32::from_be_bytes(*size);
+    match rest.get(..4) {
+        Some(b"ftyp" | b"styp") => true,
+        Some(b"moov" | b"mdat" | b"wide" | b"free" | b"skip") => size == 1 || size >= 8,
+        _ => false,
+    }
+}
+
+/// Whether three frames follow each other, or as many as there are, somewhere near the front.
+fn has_frames(head: &[u8], frame_len: fn(&[u8]) -> Option<usize>) -> bool {
+    const CHAIN: usize = 3;
+    (0..head.len()).any(|start| {
+        let mut at = start;
+        for found in 0..CHAIN {
+            match head.get(at..).and_then(frame_len) {
+                Some(len) => at += len,
+                // A file of one or two frames is believed only when it begins and ends with them.
+                None => return start == 0 && found > 0 && at >= head.len(),
+            }
+        }
+        true
+    })
+}
+
+/// The length of an MPEG layer III frame at the front of `data`.
+fn mp3_frame_len(data: &[u8]) -> Option<usize> {
+    let &[0xFF, second, third, _] = data.first_chunk::<4>()? else {
+        return None;
+    };
+    let version = (second >> 3) & 3;
+    let bitrate_index = usize::from(third >> 4);
+    let rate_index = usize::from((third >> 2) & 3);
+    let is_layer3 = second & 0xE6 == 0xE2;
+    if !is_layer3 || version == 1 || rate_index == 3 || matches!(bitrate_index, 0 | 15) {
+        return None;
+    }
+    const MPEG1: [usize; 15] = [
+        0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320,
+    ];
+    const MPEG2: [usize; 15] = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
+    let rate = [44_100, 48_000, 32_000][rate_index];
+    let (kilobits, rate, samples) = match version {
+        3 => (MPEG1[bitrate_index], rate, 1152),
+        2 => (MPEG2[bitrate_index], rate / 2, 576),
+        _ => (MPEG2[bitrate_index], rate / 4, 576),
+    };
+    Some(samples / 8 * kilobits * 1000 / rate + usize::from((third >> 1) & 1))
+}
+
+/// The length of an ADTS frame at the front of `data`.
+fn adts_frame_len(data: &[u8]) -> Option<usize> {
+    let &[0xFF, second, third, b3, b4, b5, _] = data.first_chunk::<7>()? else {
+        return None;
+    };
+    let rate_index = (third >> 2) & 0x0F;
+    if second & 0xF6 != 0xF0 || rate_index > 12 {
+        return None;
+    }
+    let len = usize::from(b3 & 3) << 11 | usize::from(b4) << 3 | usize::from(b5 >> 5);
+    (len > 7).then_some(len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(head: &[u8], kind: Kind) {
+        assert_eq!(recognise(head).expect("a known format"), kind);
+    }
+
+    #[test]
+    fn signatures_are_recognised() {
+        check(b"fLaC\0\0\0\x22", Kind::Flac);
+        check(b"RIFF\x24\0\0\0WAVEfmt ", Kind::Wav);
+        check(b"\x1A\x45\xDF\xA3\x9F", Kind::Matroska);
+        check(b"\0\0\0\x20ftypM4A ", Kind::Mp4);
+        check(
+            &[
+                vec![0; 5],
+                [&[0xFF, 0xFB, 0x90, 0x64][..], &[0; 413]]
+                    .concat()
+                    .repeat(3),
+            ]
+            .concat(),
+            Kind::Mp3,
+        );
+    }
+
+    #[test]
+    fn other_content_is_refused() {
+        for head in [
+            &b"\x89PNG\r\n\x1a\n"[..],
+            b"<!DOCTYPE html>",
+            b"RIFF\x24\0\0\0AVI ",
+            &[0xFF; 4096],
+            &[0; 64],
+        ] {
+            let error = recognise(head).expect_err("no audio");
+            assert_eq!(error.code(), AudioErrorCode::UnsupportedFormat);
+        }
+    }
+}
