@@ -1,0 +1,64 @@
+//! What a decode worker pulls frames from, and how it gets opened: the seam that tests replace.
+
+use cadenza_audio::{
+    ByteSource, FrameInfo, MAX_OPUS_FRAME, OpenOptions, ProbeHint, Track, TrackInfo,
+};
+
+use super::error::FeedError;
+
+/// Hands out 20 ms Opus packets. `cadenza_audio::Track` is the implementation that plays.
+pub trait FrameSource: Send {
+    /// What is known about the source.
+    fn info(&self) -> TrackInfo;
+    /// Writes the next packet to `out`; `None` is the end.
+    fn next_frame(
+        &mut self,
+        out: &mut [u8; MAX_OPUS_FRAME],
+    ) -> Result<Option<FrameInfo>, FeedError>;
+    /// Moves to `position_ms` of source time.
+    fn seek(&mut self, position_ms: u64) -> Result<(), FeedError>;
+}
+
+/// Turns bytes into a [`FrameSource`].
+pub trait OpenFrames: Send + Sync {
+    /// Recognises the content and prepares the first frame. May block in reads of `bytes`.
+    fn open(
+        &self,
+        bytes: Box<dyn ByteSource>,
+        hint: &ProbeHint,
+        options: &OpenOptions,
+    ) -> Result<Box<dyn FrameSource>, FeedError>;
+}
+
+/// Opens sources with `cadenza-audio`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AudioTracks;
+
+impl OpenFrames for AudioTracks {
+    fn open(
+        &self,
+        bytes: Box<dyn ByteSource>,
+        hint: &ProbeHint,
+        options: &OpenOptions,
+    ) -> Result<Box<dyn FrameSource>, FeedError> {
+        Ok(Box::new(Track::open(bytes, hint, options)?))
+    }
+}
+
+impl FrameSource for Track {
+    fn info(&self) -> TrackInfo {
+        Track::info(self).clone()
+    }
+
+    fn next_frame(
+        &mut self,
+        out: &mut [u8; MAX_OPUS_FRAME],
+    ) -> Result<Option<FrameInfo>, FeedError> {
+        Ok(Track::next_frame(self, out)?)
+    }
+
+    fn seek(&mut self, position_ms: u64) -> Result<(), FeedError> {
+        Track::seek(self, position_ms)?;
+        Ok(())
+    }
+}

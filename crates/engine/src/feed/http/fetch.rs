@@ -1,0 +1,392 @@
+//! One request for a source: redirects followed by hand, every hop checked, headers interpreted.
+
+use std::error::Error;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{
+    ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
+    IF_RANGE, LAST_MODIFIED, LOCATION, RANGE,
+};
+use reqwest::{Client, Response, StatusCode, Url};
+
+use super::address::{require_http, shown};
+use super::guard::{AddressGuard, ForbiddenAddress, GuardedResolver};
+use crate::feed::config::FeedConfig;
+use crate::feed::error::{FeedError, code};
+
+/// A failed request and whether the same request may go well a moment later.
+#[derive(Debug)]
+pub(super) struct FetchError {
+    pub(super) error: FeedError,
+    pub(super) passing: bool,
+}
+
+impl FetchError {
+    pub(super) fn passing(code: &'static str, message: String) -> FetchError {
+        FetchError {
+            error: FeedError::new(code, message),
+            passing: true,
+        }
+    }
+
+    pub(super) fn lasting(code: &'static str, message: String) -> FetchError {
+        FetchError {
+            error: FeedError::new(code, message),
+            passing: false,
+        }
+    }
+}
+
+impl From<FeedError> for FetchError {
+    fn from(error: FeedError) -> FetchError {
+        FetchError {
+            error,
+            passing: false,
+        }
+    }
+}
+
+/// The client and the policies that every request shares.
+#[derive(Debug)]
+pub(super) struct Fetcher {
+    client: Client,
+    guard: Arc<AddressGuard>,
+    pub(super) config: FeedConfig,
+}
+
+impl Fetcher {
+    pub(super) fn new(config: &FeedConfig) -> Result<Fetcher, FeedError> {
+        let guard = Arc::new(AddressGuard {
+            allow_private: config.allow_private_hosts,
+            exceptions: config.allowed_private_addresses.clone(),
+        });
+        let builder = || {
+            Client::builder()
+                .user_agent(concat!("cadenza/", env!("CARGO_PKG_VERSION")))
+                .redirect(reqwest::redirect::Policy::none())
+                // A proxy would resolve names itself, past the guard.
+                .no_proxy()
+                .dns_resolver(GuardedResolver(Arc::clone(&guard)))
+                .connect_timeout(config.connect_timeout)
+                // A source holds its connection for as long as it plays; idle ones are of no use.
+                .pool_max_idle_per_host(0)
+                .http1_only()
+        };
+        // On a system without certificates plain http still works.
+        let client = builder()
+            .build()
+            .or_else(|_| builder().tls_certs_only([]).build());
+        let client = client.map_err(|error| {
+            FeedError::new(
+                code::HTTP_CONNECT_FAILED,
+                format!("no HTTP client can be made here ({error}); check the TLS certificates"),
+            )
+        })?;
+        Ok(Fetcher {
+            client,
+            guard,
+            config: config.clone(),
+        })
+    }
+
+    /// Asks for the source from `offset` on. `on_stall` runs when the answer is slow.
+    pub(super) async fn get(
+        &self,
+        source: &Url,
+        offset: u64,
+        validator: Option<&str>,
+        on_stall: &impl Fn(),
+    ) -> Result<Response, FetchError> {
+        let mut url = source.clone();
+        for _ in 0..=self.config.max_redirects {
+            if !self.guard.permits_literal(&url) {
+                return Err(forbidden(&url));
+            }
+            let mut request = self
+                .client
+                .get(url.clone())
+                .header(ACCEPT_ENCODING, "identity")
+                .header(RANGE, format!("bytes={offset}-"));
+            if let Some(validator) = validator {
+                request = request.header(IF_RANGE, validator);
+            }
+            let limit = self.config.connect_timeout + self.config.stall_timeout;
+            let response = patiently(request.send(), self.config.stall_notice, limit, on_stall)
+                .await
+                .ok_or_else(|| timed_out(&url))?
+                .map_err(|error| request_failed(&url, &error))?;
+            let Some(next) = redirect(&url, &response) else {
+                return Ok(response);
+            };
+            url = next?;
+            require_http(&url)?;
+        }
+        Err(FetchError::lasting(
+            code::HTTP_TOO_MANY_REDIRECTS,
+            format!(
+                "{} redirects more than {} times; use the address of the file itself",
+                shown(source),
+                self.config.max_redirects
+            ),
+        ))
+    }
+}
+
+/// Waits up to `limit`; runs `on_stall` once `notice` has passed. `None` is a timeout.
+pub(super) async fn patiently<T>(
+    work: impl Future<Output = T>,
+    notice: Duration,
+    limit: Duration,
+    on_stall: &impl Fn(),
+) -> Option<T> {
+    let mut work = pin!(work);
+    let notice = notice.min(limit);
+    if let Ok(done) = tokio::time::timeout(notice, work.as_mut()).await {
+        return Some(done);
+    }
+    on_stall();
+    tokio::time::timeout(limit - notice, work).await.ok()
+}
+
+/// Where a redirect leads; `None` when the response is none.
+fn redirect(url: &Url, response: &Response) -> Option<Result<Url, FetchError>> {
+    let is_redirect = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+    let location = response.headers().get(LOCATION).filter(|_| is_redirect)?;
+    let next = location.to_str().ok().and_then(|to| url.join(to).ok());
+    Some(next.ok_or_else(|| {
+        FetchError::lasting(
+            code::HTTP_STATUS,
+            format!(
+                "{} redirects to something that is no URL; use another address",
+                shown(url)
+            ),
+        )
+    }))
+}
+
+fn forbidden(url: &Url) -> FetchError {
+    FetchError::lasting(
+        code::HTTP_FORBIDDEN_ADDRESS,
+        format!(
+            "{} lies at a private or local address; allow private hosts in the configuration if \
+             that is meant",
+            shown(url)
+        ),
+    )
+}
+
+fn timed_out(url: &Url) -> FetchError {
+    FetchError::passing(
+        code::HTTP_TIMEOUT,
+        format!("{} did not answer in time; try again later", shown(url)),
+    )
+}
+
+fn request_failed(url: &Url, error: &reqwest::Error) -> FetchError {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    let mut innermost = String::new();
+    while let Some(error) = cause {
+        if error.is::<ForbiddenAddress>() {
+            return forbidden(url);
+        }
+        innermost = error.to_string();
+        cause = error.source();
+    }
+    if error.is_timeout() {
+        return timed_out(url);
+    }
+    if error.is_connect() {
+        let text = format!(
+            "{} cannot be reached ({innermost}); check the address",
+            shown(url)
+        );
+        return FetchError::passing(code::HTTP_CONNECT_FAILED, text);
+    }
+    let text = format!(
+        "{} closed the connection or answered with no valid HTTP ({innermost}); try again later",
+        shown(url)
+    );
+    FetchError::passing(code::HTTP_CONNECT_FAILED, text)
+}
+
+/// What identifies the content, as far as the first answer tells.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Identity {
+    etag: Option<String>,
+    last_modified: Option<String>,
+    total: Option<u64>,
+    ranges: bool,
+}
+
+impl Identity {
+    /// Whether a body that broke off can be continued and checked to be the same.
+    pub(super) fn resumable(&self) -> bool {
+        self.ranges || self.etag.is_some() || self.last_modified.is_some()
+    }
+
+    /// For `If-Range`, which only takes strong validators (RFC 9110, section 13.1.5).
+    pub(super) fn validator(&self) -> Option<&str> {
+        match &self.etag {
+            Some(etag) => Some(etag.as_str()).filter(|etag| !etag.starts_with("W/")),
+            None => self.last_modified.as_deref(),
+        }
+    }
+
+    pub(super) fn total(&self) -> Option<u64> {
+        self.total
+    }
+
+    pub(super) fn seekable(&self) -> bool {
+        self.ranges
+    }
+
+    /// Whether an answer carries the same content for certain: a validator says so.
+    pub(super) fn confirmed_by(&self, other: &Identity) -> bool {
+        let same_date = self.last_modified.is_some() && self.last_modified == other.last_modified;
+        match &self.etag {
+            Some(etag) => other.etag.as_ref() == Some(etag),
+            None => same_date,
+        }
+    }
+
+    /// Whether an answer may carry the same content: nothing that both name differs.
+    pub(super) fn agrees_with(&self, other: &Identity) -> bool {
+        fn agree<T: PartialEq>(one: &Option<T>, other: &Option<T>) -> bool {
+            one.is_none() || other.is_none() || one == other
+        }
+        agree(&self.etag, &other.etag)
+            && agree(&self.total, &other.total)
+            && (self.etag.is_some() || agree(&self.last_modified, &other.last_modified))
+    }
+}
+
+/// A response that carries (part of) the source.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// Position in the source of the body's first byte.
+    pub(super) starts_at: u64,
+    /// The source has no bytes from the asked offset on; the body is to be ignored.
+    pub(super) beyond_end: bool,
+    pub(super) identity: Identity,
+    pub(super) mime: Option<String>,
+}
+
+/// Reads status and headers of the answer to a request from `offset` on.
+pub(super) fn interpret(url: &Url, response: &Response, offset: u64) -> Result<Answer, FetchError> {
+    let headers = response.headers();
+    let mut answer = Answer {
+        starts_at: 0,
+        beyond_end: false,
+        identity: Identity {
+            etag: text(headers, ETAG),
+            last_modified: text(headers, LAST_MODIFIED),
+            total: None,
+            ranges: text(headers, ACCEPT_RANGES).is_some_and(|units| units.contains("bytes")),
+        },
+        mime: text(headers, CONTENT_TYPE),
+    };
+    let range = text(headers, CONTENT_RANGE);
+    match response.status() {
+        StatusCode::OK => answer.identity.total = response.content_length(),
+        StatusCode::PARTIAL_CONTENT => {
+            let (start, total) = range
+                .as_deref()
+                .and_then(parse_range)
+                .ok_or_else(|| refused(url, "a part of the file without saying which"))?;
+            if start != offset {
+                return Err(refused(url, "a part of the file that was not asked for"));
+            }
+            answer.starts_at = start;
+            answer.identity.total = total;
+            answer.identity.ranges = true;
+        }
+        StatusCode::RANGE_NOT_SATISFIABLE => {
+            let total = range
+                .as_deref()
+                .and_then(|range| range.strip_prefix("bytes */"));
+            answer.identity.total = total.and_then(|total| total.trim().parse().ok());
+            answer.beyond_end = true;
+        }
+        status => {
+            let mut error = refused(url, &format!("status {}", status.as_u16()));
+            error.passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+            return Err(error);
+        }
+    }
+    Ok(answer)
+}
+
+fn refused(url: &Url, what: &str) -> FetchError {
+    FetchError::lasting(
+        code::HTTP_STATUS,
+        format!("{} answered with {what}; check the address", shown(url)),
+    )
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// `bytes 0-99/200` → `(0, Some(200))`; an unknown total is `*`.
+fn parse_range(value: &str) -> Option<(u64, Option<u64>)> {
+    let (range, total) = value.trim().strip_prefix("bytes ")?.split_once('/')?;
+    let (start, end) = range.split_once('-')?;
+    let (start, end): (u64, u64) = (start.trim().parse().ok()?, end.trim().parse().ok()?);
+    let total: Option<u64> = match total.trim() {
+        "*" => None,
+        total => Some(total.parse().ok()?),
+    };
+    let sound = start <= end && total.is_none_or(|total| end < total);
+    sound.then_some((start, total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_content_ranges_and_refuses_impossible_ones() {
+        for (value, expected) in [
+            ("bytes 0-99/200", Some((0, Some(200)))),
+            ("bytes 5-9/*", Some((5, None))),
+            (" bytes 1-1/2 ", Some((1, Some(2)))),
+            ("bytes 9-5/200", None),
+            ("bytes 0-200/200", None),
+            ("bytes */200", None),
+            ("items 0-1/2", None),
+            ("bytes 0-18446744073709551616/2", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_range(value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn compares_only_what_both_answers_name() {
+        let identity = |etag: Option<&str>, modified: Option<&str>, total: Option<u64>| Identity {
+            etag: etag.map(str::to_owned),
+            last_modified: modified.map(str::to_owned),
+            total,
+            ranges: true,
+        };
+        let first = identity(Some("\"a\""), Some("monday"), Some(10));
+        for (other, same) in [
+            (identity(Some("\"a\""), Some("tuesday"), Some(10)), true),
+            (identity(None, None, None), true),
+            (identity(Some("\"b\""), Some("monday"), Some(10)), false),
+            (identity(Some("\"a\""), None, Some(11)), false),
+        ] {
+            assert_eq!(first.agrees_with(&other), same, "{other:?}");
+        }
+        let undated = identity(None, Some("monday"), None);
+        assert!(!undated.agrees_with(&identity(None, Some("tuesday"), None)));
+        assert_eq!(undated.validator(), Some("monday"));
+        assert_eq!(
+            identity(Some("W/\"a\""), Some("monday"), None).validator(),
+            None
+        );
+    }
+}

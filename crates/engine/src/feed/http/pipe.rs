@@ -1,0 +1,340 @@
+//! The bounded window of bytes between the IO thread, which fills it, and a decoder, which reads it.
+//!
+//! The reader's position decides what is fetched: a read outside the window moves the window there
+//! (a new *target* with a new generation) and the transfer starts over with a range request. The
+//! side that fills names the generation it fills for, so bytes of an old target never slip in.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::feed::error::FeedError;
+
+/// Bytes kept behind the reader, so that a short step back needs no request.
+const BEHIND: u64 = 32 * 1024;
+/// A step forward of up to this many bytes beyond the window is read through, not requested.
+const READ_THROUGH: u64 = 64 * 1024;
+/// A decoder runs once this many bytes wait for it: more than nearly every frame of every format.
+pub(super) const READY: usize = 16 * 1024;
+
+pub(crate) struct Pipe {
+    state: Mutex<State>,
+    /// For the reader: bytes, the end or a failure came.
+    readable: Condvar,
+    /// For the transfer: there is room again.
+    room: Notify,
+    /// For the transfer: the target moved, or nobody reads any more.
+    moved: Notify,
+    window: u64,
+    on_ready: Box<dyn Fn() + Send + Sync>,
+    on_stall: Box<dyn Fn() + Send + Sync>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Position of the first byte in `data`.
+    head: u64,
+    data: VecDeque<u8>,
+    position: u64,
+    generation: u64,
+    about: About,
+    /// `data` runs up to the end of the source.
+    complete: bool,
+    failure: Option<FeedError>,
+    failure_met: bool,
+    closed: bool,
+    wake_wanted: bool,
+    transfer_waits: bool,
+}
+
+/// What the first answer said about the source.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct About {
+    pub(crate) total: Option<u64>,
+    pub(crate) seekable: bool,
+    pub(crate) mime: Option<String>,
+}
+
+/// Where a transfer begins, and for which generation.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Target {
+    pub(super) offset: u64,
+    pub(super) generation: u64,
+}
+
+impl Pipe {
+    /// `on_ready` runs on the IO thread when bytes came for a reader that found too few;
+    /// `on_stall` when none come although the reader needs them.
+    pub(super) fn new(
+        window: usize,
+        on_ready: Box<dyn Fn() + Send + Sync>,
+        on_stall: Box<dyn Fn() + Send + Sync>,
+    ) -> Pipe {
+        Pipe {
+            state: Mutex::new(State::default()),
+            readable: Condvar::new(),
+            room: Notify::new(),
+            moved: Notify::new(),
+            window: window as u64,
+            on_ready,
+            on_stall,
+        }
+    }
+
+    /// Ends both sides: a waiting read fails, the transfer stops.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.data = VecDeque::new();
+        drop(state);
+        self.readable.notify_all();
+        self.moved.notify_one();
+    }
+
+    /// Whether a decoder would find enough bytes to work on. If not, `on_ready` is called later.
+    pub(crate) fn ready(&self) -> bool {
+        let mut state = self.lock();
+        self.aim(&mut state);
+        let ready = state.ready();
+        state.wake_wanted = !ready;
+        ready
+    }
+
+    pub(crate) fn about(&self) -> About {
+        self.lock().about.clone()
+    }
+
+    /// The failure of the transfer, once the reader has run into it.
+    pub(crate) fn failure_met(&self) -> Option<FeedError> {
+        let state = self.lock();
+        state.failure.clone().filter(|_| state.failure_met)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves the target when the window does not lead to the reader's position.
+    fn aim(&self, state: &mut State) {
+        let end = state.end();
+        let reachable = state.position >= state.head
+            && (state.position <= end + READ_THROUGH || state.complete);
+        if reachable || state.at_known_end() || state.failure.is_some() || state.closed {
+            self.offer_room(state);
+            return;
+        }
+        state.data.clear();
+        state.head = state.position;
+        state.complete = false;
+        state.generation += 1;
+        self.moved.notify_one();
+    }
+
+    /// Lets a waiting transfer go on once the window is half empty.
+    fn offer_room(&self, state: &mut State) {
+        if state.transfer_waits && state.ahead() <= self.window / 2 {
+            state.transfer_waits = false;
+            self.room.notify_one();
+        }
+    }
+}
+
+/// The reader's side.
+impl Pipe {
+    /// Reads without waiting; `None` means that bytes are still to come.
+    pub(super) fn try_read(&self, out: &mut [u8]) -> Option<io::Result<usize>> {
+        let mut state = self.lock();
+        self.aim(&mut state);
+        self.take(&mut state, out)
+    }
+
+    /// Reads, waiting for bytes, the end, a failure or [`close`](Pipe::close).
+    pub(super) fn read(&self, out: &mut [u8]) -> io::Result<usize> {
+        let mut state = self.lock();
+        self.aim(&mut state);
+        loop {
+            if let Some(result) = self.take(&mut state, out) {
+                return result;
+            }
+            state = self
+                .readable
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Sets the position of the next read. Nothing is requested before that read.
+    pub(super) fn seek(&self, to: io::SeekFrom) -> io::Result<u64> {
+        let mut state = self.lock();
+        let target = match to {
+            io::SeekFrom::Start(position) => Some(position),
+            io::SeekFrom::Current(delta) => state.position.checked_add_signed(delta),
+            io::SeekFrom::End(delta) => {
+                let total = state.about.total.ok_or(io::ErrorKind::Unsupported)?;
+                total.checked_add_signed(delta)
+            }
+        };
+        let target = target.ok_or(io::ErrorKind::InvalidInput)?;
+        if target != state.position && !state.about.seekable {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        state.position = target;
+        Ok(target)
+    }
+
+    fn take(&self, state: &mut State, out: &mut [u8]) -> Option<io::Result<usize>> {
+        if state.closed {
+            return Some(Err(io::Error::other("the source was closed")));
+        }
+        if out.is_empty() || state.at_known_end() {
+            return Some(Ok(0));
+        }
+        let count = state.copy_out(out);
+        if count > 0 {
+            self.offer_room(state);
+            return Some(Ok(count));
+        }
+        if let Some(failure) = &state.failure {
+            let error = io::Error::other(failure.clone());
+            state.failure_met = true;
+            return Some(Err(error));
+        }
+        state.complete.then_some(Ok(0))
+    }
+}
+
+/// The transfer's side.
+impl Pipe {
+    /// Where to fetch from; `None` once nobody reads any more.
+    pub(super) fn target(&self) -> Option<Target> {
+        let state = self.lock();
+        (!state.closed).then_some(Target {
+            offset: state.head,
+            generation: state.generation,
+        })
+    }
+
+    /// Waits until the target is another one, or nobody reads any more.
+    pub(super) async fn moved(&self, generation: u64) {
+        while self.is_target(generation) {
+            self.moved.notified().await;
+        }
+    }
+
+    /// Waits until the window has room. A listener who pauses lets this take hours.
+    pub(super) async fn room(&self) {
+        while self.is_full() {
+            self.room.notified().await;
+        }
+    }
+
+    pub(super) fn describe(&self, about: About) {
+        self.lock().about = about;
+    }
+
+    pub(super) fn append(&self, generation: u64, bytes: &[u8]) {
+        self.change(|state| {
+            if state.generation == generation && !state.closed {
+                state.data.extend(bytes);
+                state.forget_behind();
+            }
+        });
+    }
+
+    pub(super) fn complete(&self, generation: u64) {
+        self.change(|state| {
+            if state.generation == generation {
+                let end = state.end();
+                state.complete = true;
+                state.about.total.get_or_insert(end);
+            }
+        });
+    }
+
+    pub(super) fn fail(&self, failure: FeedError) {
+        self.change(|state| state.failure = Some(failure));
+    }
+
+    /// Tells the listener's side that no bytes come, if it has too few to go on.
+    pub(super) fn note_stall(&self) {
+        if !self.lock().ready() {
+            (self.on_stall)();
+        }
+    }
+
+    fn is_target(&self, generation: u64) -> bool {
+        let state = self.lock();
+        !state.closed && state.generation == generation
+    }
+
+    /// A full window makes the reader tell when it is half empty.
+    fn is_full(&self) -> bool {
+        let mut state = self.lock();
+        state.transfer_waits = state.ahead() >= self.window;
+        state.transfer_waits
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        change(&mut state);
+        let wake = state.wake_wanted && state.ready();
+        if wake {
+            state.wake_wanted = false;
+        }
+        drop(state);
+        self.readable.notify_all();
+        if wake {
+            (self.on_ready)();
+        }
+    }
+}
+
+impl State {
+    fn end(&self) -> u64 {
+        self.head + self.data.len() as u64
+    }
+
+    /// Bytes in the window that the reader has not had.
+    fn ahead(&self) -> u64 {
+        self.end().saturating_sub(self.position.max(self.head))
+    }
+
+    fn ready(&self) -> bool {
+        self.closed
+            || self.failure.is_some()
+            || self.complete
+            || self.at_known_end()
+            || (self.position >= self.head && self.ahead() >= READY as u64)
+    }
+
+    fn at_known_end(&self) -> bool {
+        self.about.total.is_some_and(|total| self.position >= total)
+    }
+
+    fn copy_out(&mut self, out: &mut [u8]) -> usize {
+        if self.position < self.head || self.position >= self.end() {
+            return 0;
+        }
+        let skip = (self.position - self.head) as usize;
+        let (front, back) = self.data.as_slices();
+        let chunk = if skip < front.len() {
+            &front[skip..]
+        } else {
+            &back[skip - front.len()..]
+        };
+        let count = chunk.len().min(out.len());
+        out[..count].copy_from_slice(&chunk[..count]);
+        self.position += count as u64;
+        self.forget_behind();
+        count
+    }
+
+    fn forget_behind(&mut self) {
+        let keep_from = self.position.saturating_sub(BEHIND).max(self.head);
+        let excess = ((keep_from - self.head) as usize).min(self.data.len());
+        self.data.drain(..excess);
+        self.head += excess as u64;
+    }
+}

@@ -1,0 +1,207 @@
+//! Fills a pipe from a URL: follows the reader's position, resumes what breaks off, gives up in time.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use reqwest::{Response, Url};
+
+use super::address::shown;
+use super::fetch::{Answer, FetchError, Fetcher, Identity, interpret, patiently};
+use super::pipe::{About, Pipe, Target};
+use crate::feed::error::{FeedError, code};
+
+/// A try that brought at least this many bytes earns the full number of further tries.
+const PROGRESS: u64 = 64 * 1024;
+
+/// Serves `pipe` until nobody reads it any more or it failed.
+pub(super) async fn serve(pipe: Arc<Pipe>, fetcher: Arc<Fetcher>, url: Url) {
+    let mut transfer = Transfer {
+        pipe: &pipe,
+        fetcher: &fetcher,
+        url: &url,
+        identity: None,
+    };
+    while let Some(target) = pipe.target() {
+        let moved = pipe.moved(target.generation);
+        let Some(result) = unless(moved, transfer.deliver(target)).await else {
+            continue;
+        };
+        match result {
+            Ok(()) => pipe.complete(target.generation),
+            Err(error) => return pipe.fail(error),
+        }
+        pipe.moved(target.generation).await;
+    }
+}
+
+/// Runs `work`, but drops it once `stop` is done; `None` then.
+async fn unless<T>(stop: impl Future<Output = ()>, work: impl Future<Output = T>) -> Option<T> {
+    let (mut stop, mut work) = (pin!(stop), pin!(work));
+    poll_fn(|context| {
+        if stop.as_mut().poll(context).is_ready() {
+            return Poll::Ready(None);
+        }
+        work.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+struct Transfer<'a> {
+    pipe: &'a Pipe,
+    fetcher: &'a Fetcher,
+    url: &'a Url,
+    identity: Option<Identity>,
+}
+
+impl Transfer<'_> {
+    /// Delivers everything from `target` to the end of the source.
+    async fn deliver(&mut self, target: Target) -> Result<(), FeedError> {
+        let mut at = target;
+        let mut failures = 0;
+        loop {
+            let before = at.offset;
+            let result = self.attempt(&mut at).await;
+            if at.offset - before >= PROGRESS {
+                failures = 0;
+            }
+            let failure = match result {
+                Ok(Body::Whole) => return Ok(()),
+                Ok(Body::Part) if at.offset - before >= PROGRESS => continue,
+                Ok(Body::Part) => self.truncated(at.offset),
+                Err(failure) => failure,
+            };
+            failures += 1;
+            let resumable = self.identity.as_ref().is_some_and(Identity::resumable);
+            // A second silence in a row is a dead server: trying on would only add to the wait.
+            let stalled_again = failure.error.code == code::HTTP_STALLED && failures > 1;
+            let spent = failures > self.fetcher.config.resume_attempts || stalled_again;
+            if !failure.passing || !resumable || spent {
+                return Err(failure.error);
+            }
+            let doublings = (failures - 1).min(6);
+            tokio::time::sleep(self.fetcher.config.resume_delay * (1 << doublings)).await;
+        }
+    }
+
+    /// One request and its body, up to wherever it ends.
+    async fn attempt(&mut self, at: &mut Target) -> Result<Body, FetchError> {
+        let validator = self.identity.as_ref().and_then(Identity::validator);
+        let on_stall = || self.pipe.note_stall();
+        let response = self
+            .fetcher
+            .get(self.url, at.offset, validator, &on_stall)
+            .await?;
+        let answer = interpret(self.url, &response, at.offset)?;
+        self.recognise(&answer, at.offset)?;
+        if answer.beyond_end {
+            return Ok(Body::Whole);
+        }
+        self.read_body(response, answer.starts_at, at).await
+    }
+
+    /// Takes down what the first answer says; later ones must not contradict it.
+    fn recognise(&mut self, answer: &Answer, asked_from: u64) -> Result<(), FetchError> {
+        let limit = self.fetcher.config.max_source_bytes;
+        if answer.identity.total().is_some_and(|total| total > limit) {
+            return Err(self.too_large());
+        }
+        // Sending everything from the start is how a server says that `If-Range` did not match.
+        let restarted = answer.starts_at < asked_from && !answer.beyond_end;
+        let changed = |known: &Identity| {
+            !known.agrees_with(&answer.identity)
+                || (restarted && known.seekable() && !known.confirmed_by(&answer.identity))
+        };
+        match &self.identity {
+            Some(known) if changed(known) => Err(FetchError::lasting(
+                code::SOURCE_CHANGED,
+                format!(
+                    "{} changed while it was playing; play it again",
+                    shown(self.url)
+                ),
+            )),
+            Some(_) => Ok(()),
+            None => {
+                self.pipe.describe(About {
+                    total: answer.identity.total(),
+                    seekable: answer.identity.seekable(),
+                    mime: answer.mime.clone(),
+                });
+                self.identity = Some(answer.identity.clone());
+                Ok(())
+            }
+        }
+    }
+
+    async fn read_body(
+        &self,
+        mut response: Response,
+        starts_at: u64,
+        at: &mut Target,
+    ) -> Result<Body, FetchError> {
+        let config = &self.fetcher.config;
+        let on_stall = || self.pipe.note_stall();
+        let mut position = starts_at;
+        loop {
+            self.pipe.room().await;
+            let next = response.chunk();
+            let chunk = patiently(next, config.stall_notice, config.stall_timeout, &on_stall)
+                .await
+                .ok_or_else(|| self.stalled())?
+                .map_err(|_| self.truncated(at.offset))?;
+            let Some(chunk) = chunk else { break };
+            // A server that ignores ranges sends again what is there already.
+            let known = at.offset.saturating_sub(position).min(chunk.len() as u64);
+            position += chunk.len() as u64;
+            if position > config.max_source_bytes {
+                return Err(self.too_large());
+            }
+            let fresh = &chunk[known as usize..];
+            self.pipe.append(at.generation, fresh);
+            at.offset += fresh.len() as u64;
+        }
+        let total = self.identity.as_ref().and_then(Identity::total);
+        match total {
+            Some(total) if at.offset < total => Ok(Body::Part),
+            _ if position < at.offset => Ok(Body::Part),
+            _ => Ok(Body::Whole),
+        }
+    }
+
+    fn stalled(&self) -> FetchError {
+        FetchError::passing(
+            code::HTTP_STALLED,
+            format!("{} stopped sending; try again later", shown(self.url)),
+        )
+    }
+
+    fn truncated(&self, offset: u64) -> FetchError {
+        FetchError::passing(
+            code::HTTP_TRUNCATED,
+            format!(
+                "{} broke off after {offset} bytes and did not go on; try again later",
+                shown(self.url)
+            ),
+        )
+    }
+
+    fn too_large(&self) -> FetchError {
+        FetchError::lasting(
+            code::HTTP_TOO_LARGE,
+            format!(
+                "{} is larger than {} bytes; raise the limit or use a smaller file",
+                shown(self.url),
+                self.fetcher.config.max_source_bytes
+            ),
+        )
+    }
+}
+
+/// How far a body led.
+enum Body {
+    /// To the end of the source.
+    Whole,
+    /// Not to the end, although the body itself was complete.
+    Part,
+}

@@ -1,0 +1,285 @@
+//! One feed on its way from bytes to queued frames, advanced in short steps by whichever worker is free.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use cadenza_audio::{AudioErrorCode, MAX_OPUS_FRAME, OpenOptions};
+
+use super::error::{FeedError, code};
+use super::frame_source::FrameSource;
+use super::http::{HttpReader, HttpSource};
+use super::pool::Pool;
+use super::{FeedEvent, FeedId, file};
+use crate::frame_queue::{FrameMeta, FrameProducer};
+
+/// Frames per step; then another feed gets its turn.
+const BATCH: usize = 16;
+const FRAME: Duration = Duration::from_millis(20);
+/// How late a feed whose queue is full looks again.
+const LONGEST_PARK: Duration = Duration::from_millis(400);
+/// How soon a feed that waits for a wake-up looks whether anybody still listens.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// A feed: owned by the pool while it waits, by a worker while it steps.
+pub(super) struct Job {
+    pub(super) id: FeedId,
+    pub(super) track: u32,
+    pub(super) origin: Origin,
+    pub(super) options: OpenOptions,
+    pub(super) producer: FrameProducer,
+    pub(super) epoch: u16,
+    /// Set once nobody wants events of this feed any more.
+    pub(super) cancelled: Arc<AtomicBool>,
+    pub(super) playback: Playback,
+}
+
+/// Where the bytes come from.
+pub(super) enum Origin {
+    File(PathBuf),
+    Http(HttpSource),
+    /// Refused before anything was opened; the first step reports it.
+    Refused(FeedError),
+}
+
+/// What was opened and what came out of it so far.
+#[derive(Default)]
+pub(super) struct Playback {
+    source: Option<Box<dyn FrameSource>>,
+    /// A frame that found no room in the queue.
+    held: Option<Frame>,
+    position_ms: u32,
+    finished: bool,
+}
+
+/// An Opus frame; an empty one marks the end.
+struct Frame {
+    opus: Box<[u8]>,
+    position_ms: u32,
+}
+
+/// A wish to go on elsewhere; frames carry its epoch from then on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seek {
+    pub(super) position_ms: u64,
+    pub(super) epoch: u16,
+}
+
+/// What a worker does with a job after a step.
+pub(super) enum Next {
+    /// There is more to do at once.
+    Continue,
+    /// Look again after this time, or when woken.
+    Park(Duration),
+    /// The feed is over.
+    Drop,
+}
+
+impl Job {
+    /// Does a bounded amount of work, reporting what happens through `pool`.
+    pub(super) fn step(&mut self, seek: Option<Seek>, pool: &Arc<Pool>) -> Next {
+        if self.producer.is_abandoned() {
+            return Next::Drop;
+        }
+        self.advance(seek, pool).unwrap_or_else(|error| {
+            self.fail(error, pool);
+            Next::Drop
+        })
+    }
+
+    fn advance(&mut self, seek: Option<Seek>, pool: &Arc<Pool>) -> Result<Next, FeedError> {
+        if let Some(seek) = seek {
+            self.seek(seek)?;
+        }
+        if self.playback.finished || !self.bytes_wait() {
+            return Ok(Next::Park(IDLE));
+        }
+        if self.playback.source.is_none() {
+            self.open(pool)?;
+        }
+        for _ in 0..BATCH {
+            if !self.bytes_wait() {
+                return Ok(Next::Park(IDLE));
+            }
+            let frame = match self.playback.held.take() {
+                Some(frame) => frame,
+                None => self.decode()?,
+            };
+            if !self.push(&frame) {
+                self.playback.held = Some(frame);
+                return Ok(Next::Park(self.until_half_empty()));
+            }
+            if frame.opus.is_empty() {
+                return Ok(self.finish(pool));
+            }
+        }
+        Ok(Next::Continue)
+    }
+
+    /// Whether a decoder call will most likely not have to wait for bytes.
+    fn bytes_wait(&self) -> bool {
+        match &self.origin {
+            Origin::Http(http) => http.pipe.ready(),
+            Origin::File(_) | Origin::Refused(_) => true,
+        }
+    }
+
+    fn open(&mut self, pool: &Arc<Pool>) -> Result<(), FeedError> {
+        let opener = pool.opener();
+        let options = &self.options;
+        let source = match &self.origin {
+            Origin::Refused(error) => return Err(error.clone()),
+            Origin::File(path) => {
+                let bytes = file::open(path)?;
+                let hint = file::hint(path);
+                contained(|| opener.open(Box::new(bytes), &hint, options))?
+            }
+            Origin::Http(http) => {
+                let pool: Weak<Pool> = Arc::downgrade(pool);
+                let bytes = HttpReader::new(Arc::clone(&http.pipe), pool);
+                contained(|| opener.open(Box::new(bytes), &http.hint(), options))?
+            }
+        };
+        let source = self.playback.source.insert(source);
+        let info = contained(|| Ok(source.info()))?;
+        self.report(
+            pool,
+            FeedEvent::Opened {
+                feed: self.id,
+                track: self.track,
+                info,
+            },
+        );
+        Ok(())
+    }
+
+    fn seek(&mut self, seek: Seek) -> Result<(), FeedError> {
+        self.epoch = seek.epoch;
+        self.playback.held = None;
+        self.playback.finished = false;
+        match &mut self.playback.source {
+            Some(source) => contained(|| source.seek(seek.position_ms)),
+            None => {
+                self.options.start_ms = seek.position_ms;
+                Ok(())
+            }
+        }
+    }
+
+    /// The next frame, or the mark of the end.
+    fn decode(&mut self) -> Result<Frame, FeedError> {
+        let mut out = [0; MAX_OPUS_FRAME];
+        let frame = match &mut self.playback.source {
+            Some(source) => contained(|| source.next_frame(&mut out))?,
+            None => None,
+        };
+        let Some(frame) = frame else {
+            // Some readers take a failed read for the end of the file; the pipe knows better.
+            return self.transfer_failure().map_or_else(|| Ok(self.end()), Err);
+        };
+        let opus = out.get(..frame.len).filter(|opus| !opus.is_empty());
+        let opus = opus.ok_or_else(|| {
+            FeedError::new(
+                AudioErrorCode::MalformedMedia.as_str(),
+                format!(
+                    "a frame of {} bytes is impossible; use another file",
+                    frame.len
+                ),
+            )
+        })?;
+        self.playback.position_ms = u32::try_from(frame.position_ms).unwrap_or(u32::MAX);
+        Ok(Frame {
+            opus: opus.into(),
+            position_ms: self.playback.position_ms,
+        })
+    }
+
+    fn end(&self) -> Frame {
+        Frame {
+            opus: Box::default(),
+            position_ms: self.playback.position_ms,
+        }
+    }
+
+    /// Queues a frame; `false` when the queue is full.
+    fn push(&mut self, frame: &Frame) -> bool {
+        let meta = FrameMeta {
+            epoch: self.epoch,
+            position_ms: frame.position_ms,
+            last: frame.opus.is_empty(),
+        };
+        self.producer.try_push(&frame.opus, meta)
+    }
+
+    /// How long half of what is queued plays.
+    fn until_half_empty(&self) -> Duration {
+        let queued = u32::try_from(self.producer.len()).unwrap_or(u32::MAX);
+        (FRAME.saturating_mul(queued) / 2).clamp(FRAME, LONGEST_PARK)
+    }
+
+    fn finish(&mut self, pool: &Pool) -> Next {
+        self.playback.finished = true;
+        self.report(
+            pool,
+            FeedEvent::Ended {
+                feed: self.id,
+                track: self.track,
+            },
+        );
+        Next::Park(IDLE)
+    }
+
+    fn fail(&mut self, error: FeedError, pool: &Pool) {
+        let FeedError { code, message } = self.transfer_failure().unwrap_or(error);
+        self.report(
+            pool,
+            FeedEvent::Failed {
+                feed: self.id,
+                track: self.track,
+                code,
+                message,
+            },
+        );
+    }
+
+    /// The failure of an HTTP transfer, if a decoder met it: its cause, where decoders see symptoms.
+    fn transfer_failure(&self) -> Option<FeedError> {
+        match &self.origin {
+            Origin::Http(http) => http.pipe.failure_met(),
+            Origin::File(_) | Origin::Refused(_) => None,
+        }
+    }
+
+    fn report(&self, pool: &Pool, event: FeedEvent) {
+        if !self.cancelled.load(Ordering::Acquire) {
+            pool.report(event);
+        }
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        if let Origin::Http(http) = &self.origin {
+            http.pipe.close();
+        }
+        let source = self.playback.source.take();
+        // A decoder that panicked once may do so again while it is dropped.
+        let _ = contained(|| {
+            drop(source);
+            Ok(())
+        });
+    }
+}
+
+/// Runs decoder code; a panic in it becomes an error of this feed.
+fn contained<T>(work: impl FnOnce() -> Result<T, FeedError>) -> Result<T, FeedError> {
+    // The source is dropped after a panic and never called again, so its state does not matter.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(FeedError::new(
+            code::DECODER_PANICKED,
+            "the decoder failed on this content; report the file and use another one",
+        ))
+    })
+}
