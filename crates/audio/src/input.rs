@@ -115,10 +115,6 @@ impl Input {
         self.seekable
     }
 
-    pub(crate) fn position(&self) -> u64 {
-        self.position
-    }
-
     pub(crate) fn budget(&self) -> Arc<ReadBudget> {
         Arc::clone(&self.budget)
     }

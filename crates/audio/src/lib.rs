@@ -11,11 +11,15 @@
 #![deny(unsafe_code)]
 
 mod decode;
+mod demux;
 mod error;
 mod input;
 pub mod mix;
+mod ogg;
 mod options;
 pub mod opus;
+mod packets;
+mod passthrough;
 mod probe;
 pub mod resample;
 mod source;

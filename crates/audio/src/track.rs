@@ -1,13 +1,17 @@
 //! A track: one open media file that hands out 20 ms Opus packets.
 
-use crate::MAX_OPUS_FRAME;
 use crate::decode::MediaReader;
+use crate::demux::Demuxer;
 use crate::error::AudioError;
 use crate::input::Input;
+use crate::ogg::OggOpus;
 use crate::options::{FrameInfo, OpenOptions, TrackInfo};
-use crate::probe;
+use crate::packets::{ContainerPackets, OpusPackets};
+use crate::passthrough::{OpusPcm, Passed, Passthrough};
+use crate::probe::{self, Kind};
 use crate::source::{ByteSource, ProbeHint};
 use crate::transcode::{PcmSource, Transcode};
+use crate::{MAX_OPUS_FRAME, SAMPLE_RATE};
 
 /// Lengths beyond this are taken for a broken header and not reported: 30 days.
 const MAX_DURATION_MS: u64 = 30 * 24 * 3600 * 1000;
@@ -15,11 +19,13 @@ const MAX_DURATION_MS: u64 = 30 * 24 * 3600 * 1000;
 /// An open media file.
 pub struct Track {
     info: TrackInfo,
+    options: OpenOptions,
     way: Way,
 }
 
 /// How packets come to be.
 enum Way {
+    Pass(Box<Passthrough>),
     Transcode(Box<Transcode>),
     /// After an error.
     Over,
@@ -38,24 +44,26 @@ impl Track {
         let input = Input::open(source)?;
         let kind = probe::recognise(input.head())?;
         let byte_len = input.len();
-        let reader = MediaReader::open(kind, input)?;
-        let (sample_rate, channels) = reader.shape();
-        let info = TrackInfo {
-            container: kind.name(),
-            codec: reader.codec(),
-            passthrough: false,
-            duration_ms: reader
-                .duration_ms()
-                .filter(|&ms| is_plausible(ms, byte_len)),
-            sample_rate,
-            channels,
+        let mut track = match kind {
+            Kind::OggOpus => {
+                let packets = OpusPackets::Ogg(Box::new(OggOpus::open(input)?));
+                Track::open_opus(kind, packets, options)?
+            }
+            _ => {
+                let demuxer = Demuxer::open(kind, input)?;
+                if ContainerPackets::is_opus(&demuxer) {
+                    let packets = Box::new(ContainerPackets::open(demuxer)?);
+                    Track::open_opus(kind, OpusPackets::Container(packets), options)?
+                } else {
+                    Track::open_media(kind, demuxer, options)?
+                }
+            }
         };
-        let source = PcmSource::Media(reader);
-        let transcode = Transcode::new(source, &options.encoder, options.start_ms, options.end_ms)?;
-        Ok(Track {
-            info,
-            way: Way::Transcode(Box::new(transcode)),
-        })
+        track.info.duration_ms = track
+            .info
+            .duration_ms
+            .filter(|&ms| is_plausible(ms, byte_len));
+        Ok(track)
     }
 
     /// Writes the next 20 ms Opus packet to `out`; `None` is the end of the track.
@@ -65,10 +73,7 @@ impl Track {
         &mut self,
         out: &mut [u8; MAX_OPUS_FRAME],
     ) -> Result<Option<FrameInfo>, AudioError> {
-        let result = match &mut self.way {
-            Way::Transcode(transcode) => transcode.next_frame(out),
-            Way::Over => Ok(None),
-        };
+        let result = self.try_next_frame(out);
         result.inspect_err(|_| self.way = Way::Over)
     }
 
@@ -77,6 +82,7 @@ impl Track {
     /// A position beyond the end leaves the track at its end. After an error the track is over.
     pub fn seek(&mut self, position_ms: u64) -> Result<u64, AudioError> {
         let result = match &mut self.way {
+            Way::Pass(passthrough) => passthrough.seek(position_ms),
             Way::Transcode(transcode) => transcode.seek(position_ms),
             Way::Over => Ok(position_ms),
         };
@@ -86,6 +92,112 @@ impl Track {
     /// What is known about the file.
     pub fn info(&self) -> &TrackInfo {
         &self.info
+    }
+
+    fn open_media(
+        kind: Kind,
+        demuxer: Demuxer,
+        options: &OpenOptions,
+    ) -> Result<Track, AudioError> {
+        let reader = MediaReader::open(demuxer)?;
+        let (sample_rate, channels) = reader.shape();
+        let info = TrackInfo {
+            container: kind.name(),
+            codec: reader.codec(),
+            passthrough: false,
+            duration_ms: reader.duration_ms(),
+            sample_rate,
+            channels,
+        };
+        let source = PcmSource::Media(Box::new(reader));
+        let (start, end) = (options.start_ms, options.end_ms);
+        let transcode = Transcode::new(source, &options.encoder, start, end, false)?;
+        Ok(Track {
+            info,
+            options: options.clone(),
+            way: Way::Transcode(Box::new(transcode)),
+        })
+    }
+
+    fn open_opus(
+        kind: Kind,
+        packets: OpusPackets,
+        options: &OpenOptions,
+    ) -> Result<Track, AudioError> {
+        let head = packets.head();
+        let info = TrackInfo {
+            container: kind.name(),
+            codec: "opus",
+            passthrough: true,
+            duration_ms: packets.duration_ms(),
+            sample_rate: SAMPLE_RATE,
+            channels: head.channels.into(),
+        };
+        let mut track = Track {
+            info,
+            options: options.clone(),
+            way: Way::Over,
+        };
+        // A gain in the header is part of the sound, and packets cannot be made louder unopened.
+        if options.force_transcode || head.gain_q8 != 0 {
+            let pcm = OpusPcm::new(packets, None)?;
+            track.transcode_opus(pcm, options.start_ms, false)?;
+            return Ok(track);
+        }
+        let mut passthrough = Passthrough::new(packets, options.end_ms);
+        if options.start_ms > 0 {
+            passthrough.seek(options.start_ms)?;
+        } else {
+            passthrough.fill()?;
+        }
+        track.way = Way::Pass(Box::new(passthrough));
+        track.leave_passthrough_when_stuck()?;
+        Ok(track)
+    }
+
+    fn try_next_frame(
+        &mut self,
+        out: &mut [u8; MAX_OPUS_FRAME],
+    ) -> Result<Option<FrameInfo>, AudioError> {
+        loop {
+            match &mut self.way {
+                Way::Pass(passthrough) => match passthrough.next_frame(out)? {
+                    Passed::Frame(frame) => return Ok(Some(frame)),
+                    Passed::End => return Ok(None),
+                    Passed::MustDecode => self.leave_passthrough_when_stuck()?,
+                },
+                Way::Transcode(transcode) => return transcode.next_frame(out),
+                Way::Over => return Ok(None),
+            }
+        }
+    }
+
+    /// Goes over to decoding at a packet that cannot be passed through.
+    fn leave_passthrough_when_stuck(&mut self) -> Result<(), AudioError> {
+        match std::mem::replace(&mut self.way, Way::Over) {
+            Way::Pass(passthrough) if passthrough.is_stuck() => {
+                let (pcm, position_ms) = passthrough.into_pcm()?;
+                self.transcode_opus(pcm, position_ms, true)
+            }
+            way => {
+                self.way = way;
+                Ok(())
+            }
+        }
+    }
+
+    fn transcode_opus(
+        &mut self,
+        pcm: OpusPcm,
+        start_ms: u64,
+        sought: bool,
+    ) -> Result<(), AudioError> {
+        let source = PcmSource::Opus(Box::new(pcm));
+        let (settings, end_ms) = (&self.options.encoder, self.options.end_ms);
+        let transcode = Transcode::new(source, settings, start_ms, end_ms, sought)?;
+        self.way = Way::Transcode(Box::new(transcode));
+        self.info.passthrough = false;
+        Ok(())
     }
 }
 

@@ -1,10 +1,13 @@
 //! Decoded blocks to Opus frames: mix, resample, encode, with every sample accounted for.
 
+use symphonia::core::audio::Channels;
+
 use crate::decode::{Block, MediaReader};
 use crate::error::{AudioError, AudioErrorCode};
 use crate::mix::Mixer;
 use crate::options::{EncoderSettings, FrameInfo};
 use crate::opus::{Encoder, OpusError};
+use crate::passthrough::OpusPcm;
 use crate::resample::Resampler;
 use crate::{FRAME_SAMPLES, MAX_OPUS_FRAME};
 
@@ -13,19 +16,22 @@ const SAMPLES_PER_MS: u64 = 48;
 
 /// What is decoded.
 pub(crate) enum PcmSource {
-    Media(MediaReader),
+    Media(Box<MediaReader>),
+    Opus(Box<OpusPcm>),
 }
 
 impl PcmSource {
     fn next_block(&mut self) -> Result<Option<Block>, AudioError> {
         match self {
             PcmSource::Media(reader) => reader.next_block(),
+            PcmSource::Opus(reader) => reader.next_block(),
         }
     }
 
     fn seek(&mut self, target: i64, rate: u32) -> Result<Option<i64>, AudioError> {
         match self {
             PcmSource::Media(reader) => reader.seek(target, rate),
+            PcmSource::Opus(reader) => reader.seek(target),
         }
     }
 }
@@ -54,31 +60,37 @@ pub(crate) struct Transcode {
 
 impl Transcode {
     /// Prepares the frames between `start_ms` and `end_ms` of source time.
+    ///
+    /// With `sought` the source stands at `start_ms` already.
     pub(crate) fn new(
         mut source: PcmSource,
         settings: &EncoderSettings,
         start_ms: u64,
         end_ms: Option<u64>,
+        sought: bool,
     ) -> Result<Transcode, AudioError> {
-        let first = source.next_block()?.unwrap_or_default();
+        let first = source.next_block()?;
+        let (rate, channels) = first.as_ref().map_or((1, Channels::None), |block| {
+            (block.rate, block.channels.clone())
+        });
         let mut transcode = Transcode {
             source,
             encoder: Encoder::new(settings).map_err(codec_failed)?,
-            rate: first.rate.max(1),
-            mixer: Mixer::new(&first.channels),
-            resampler: Resampler::new(first.rate.max(1)),
+            rate,
+            mixer: Mixer::new(&channels),
+            resampler: Resampler::new(rate),
             stereo: Vec::new(),
             ready: Vec::new(),
-            wanted_from: 0,
-            start: 0,
+            wanted_from: samples(start_ms, rate),
+            start: start_ms.saturating_mul(SAMPLES_PER_MS),
             end: end_ms.map(|end| end.saturating_mul(SAMPLES_PER_MS)),
             produced: 0,
             encoded: 0,
-            source_ended: false,
+            source_ended: first.is_none(),
         };
-        if start_ms > 0 {
+        if start_ms > 0 && !sought {
             transcode.seek(start_ms)?;
-        } else {
+        } else if let Some(first) = first {
             transcode.take_block(first);
         }
         Ok(transcode)
@@ -129,7 +141,7 @@ impl Transcode {
         if let Some(late) = reached.filter(|&reached| reached > target) {
             // The container went too far: say so rather than claim the place that was asked for.
             self.wanted_from = late;
-            self.start = late as u64 * 1000 / rate * SAMPLES_PER_MS;
+            self.start = late.max(0) as u64 * 1000 / u64::from(self.rate) * SAMPLES_PER_MS;
         }
         Ok(self.start / SAMPLES_PER_MS)
     }
@@ -180,6 +192,12 @@ impl Transcode {
     }
 }
 
-fn codec_failed(error: OpusError) -> AudioError {
+pub(crate) fn codec_failed(error: OpusError) -> AudioError {
     AudioError::new(AudioErrorCode::CodecFailed, "opus", error.to_string())
+}
+
+/// Milliseconds as samples at `rate` Hz; places beyond all files stay in range.
+fn samples(milliseconds: u64, rate: u32) -> i64 {
+    let samples = u128::from(milliseconds) * u128::from(rate) / 1000;
+    i64::try_from(samples).unwrap_or(i64::MAX).min(i64::MAX / 4)
 }

@@ -1,10 +1,12 @@
 //! Opus: the codec behind a safe wrapper, and packets that are understood without decoding.
 
 mod ffi;
+mod head;
 mod packet;
 mod reframe;
 
 pub use ffi::{Decoder, Encoder, OpusError};
+pub use head::OpusHead;
 pub use packet::{Packet, PacketError, Toc, packet_samples};
 pub use reframe::{Reframer, Unsplittable};
 

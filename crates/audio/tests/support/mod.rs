@@ -1,10 +1,13 @@
 //! What the tests of whole tracks share: signals, WAV files, listening to a track, comparing sound.
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
-use std::io::Cursor;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
-use cadenza_audio::opus::{Decoder, MAX_PACKET_SAMPLES};
-use cadenza_audio::{AudioError, MAX_OPUS_FRAME, OpenOptions, ProbeHint, Track};
+use cadenza_audio::opus::{Decoder, Encoder, MAX_PACKET_SAMPLES};
+use cadenza_audio::{
+    AudioError, ByteSource, EncoderSettings, FRAME_SAMPLES, MAX_OPUS_FRAME, OpenOptions, ProbeHint,
+    Track,
+};
 
 /// A track's frames.
 pub struct Heard {
@@ -119,4 +122,132 @@ pub fn best_snr(wanted: &[[f32; 2]], heard: &[f32], most: usize) -> (f64, usize)
         .map(|lag| (snr_at(wanted, heard, lag), lag))
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .expect("at least one lag")
+}
+
+/// One of the files that `scripts/make-audio-fixtures.sh` made.
+pub fn fixture(name: &str) -> Vec<u8> {
+    let path = format!("{}/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The packets of the only stream of a well-formed Ogg file, headers included.
+pub fn ogg_packets(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut packets = vec![Vec::new()];
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        assert!(rest.starts_with(b"OggS"));
+        let segments = usize::from(rest[26]);
+        let (header, mut body) = rest.split_at(27 + segments);
+        for &len in &header[27..] {
+            let (segment, tail) = body.split_at(usize::from(len));
+            packets
+                .last_mut()
+                .expect("one at least")
+                .extend_from_slice(segment);
+            if len < 255 {
+                packets.push(Vec::new());
+            }
+            body = tail;
+        }
+        rest = body;
+    }
+    packets.pop();
+    packets
+}
+
+/// Writes an Ogg Opus file: `packets` of `samples` each, `per_page` on a page, from granule `from`.
+pub fn ogg_opus(serial: u32, packets: &[Vec<u8>], samples: i64, per_page: usize) -> Vec<u8> {
+    let head = b"OpusHead\x01\x02\x38\x01\x80\xBB\0\0\0\0\0".to_vec();
+    let tags = b"OpusTags\x04\0\0\0test\0\0\0\0".to_vec();
+    let mut out = ogg_page(serial, 0, 2, 0, &[head]);
+    out.extend(ogg_page(serial, 1, 0, 0, &[tags]));
+    let pages = packets.len().div_ceil(per_page);
+    for (index, group) in packets.chunks(per_page).enumerate() {
+        let granule = (index * per_page + group.len()) as i64 * samples;
+        let flags = if index + 1 == pages { 4 } else { 0 };
+        out.extend(ogg_page(serial, index as u32 + 2, flags, granule, group));
+    }
+    out
+}
+
+/// One page with whole packets.
+pub fn ogg_page(
+    serial: u32,
+    sequence: u32,
+    flags: u8,
+    granule: i64,
+    packets: &[Vec<u8>],
+) -> Vec<u8> {
+    let mut lacing = Vec::new();
+    for packet in packets {
+        lacing.extend(std::iter::repeat_n(255, packet.len() / 255));
+        lacing.push((packet.len() % 255) as u8);
+    }
+    let mut page = b"OggS\0".to_vec();
+    page.push(flags);
+    page.extend(granule.to_le_bytes());
+    page.extend(serial.to_le_bytes());
+    page.extend(sequence.to_le_bytes());
+    page.extend([0; 4]);
+    page.push(u8::try_from(lacing.len()).expect("at most 255 segments"));
+    page.extend(lacing);
+    page.extend(packets.concat());
+    let crc = page.iter().fold(0_u32, |crc, &byte| {
+        (0..8).fold(crc ^ (u32::from(byte) << 24), |crc, _| {
+            if crc & 0x8000_0000 != 0 {
+                (crc << 1) ^ 0x04C1_1DB7
+            } else {
+                crc << 1
+            }
+        })
+    });
+    page[22..26].copy_from_slice(&crc.to_le_bytes());
+    page
+}
+
+/// Encodes the chord: 20 ms packets at 96 kbit/s, beginning at `from` seconds.
+pub fn music_packets(from: f64, count: usize) -> Vec<Vec<u8>> {
+    let mut encoder = Encoder::new(&EncoderSettings {
+        bitrate: 96_000,
+        ..Default::default()
+    })
+    .expect("an encoder");
+    (0..count)
+        .map(|packet| {
+            let mut pcm = [0.0; 2 * FRAME_SAMPLES];
+            for (n, frame) in pcm.chunks_exact_mut(2).enumerate() {
+                let sample = (packet * FRAME_SAMPLES + n) as f64;
+                frame.copy_from_slice(&music_at(from + sample / 48_000.0));
+            }
+            let mut out = [0; MAX_OPUS_FRAME];
+            let len = encoder.encode(&pcm, &mut out).expect("encodes");
+            out[..len].to_vec()
+        })
+        .collect()
+}
+
+/// A source that can only be read from front to back.
+pub struct Stream(pub Cursor<Vec<u8>>);
+
+impl Read for Stream {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let room = out.len().min(777);
+        self.0.read(&mut out[..room])
+    }
+}
+
+impl Seek for Stream {
+    fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+        panic!("a source that is not seekable was asked to seek");
+    }
+}
+
+impl ByteSource for Stream {
+    fn is_seekable(&self) -> bool {
+        false
+    }
+
+    fn byte_len(&self) -> Option<u64> {
+        None
+    }
 }

@@ -1,0 +1,306 @@
+//! Demuxing through symphonia: a container file to packets of its audio stream.
+//!
+//! Symphonia is other people's code fed with strangers' bytes, so every call into it is contained: a
+//! panic becomes an error, and the bytes it may read in one step are limited.
+
+use std::io::{Seek, SeekFrom};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use symphonia::core::codecs::audio::AudioCodecParameters;
+use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
+use symphonia::core::errors::{Error as SymphoniaError, SeekErrorKind};
+use symphonia::core::formats::{FormatOptions, FormatReader, SeekMode, SeekTo, Track, TrackType};
+use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
+use symphonia::core::packet::Packet;
+use symphonia::core::units::{TimeBase, Timestamp};
+use symphonia::default::{formats, get_codecs};
+
+use crate::error::{AudioError, AudioErrorCode};
+use crate::input::{Input, ReadBudget};
+use crate::probe::Kind;
+
+/// Bytes that may be read while a file is opened: its headers, tags and pictures.
+const OPEN_BUDGET: u64 = 64 << 20;
+/// Bytes that may be read for one packet.
+const PACKET_BUDGET: u64 = 16 << 20;
+
+/// What a call into symphonia may come to, apart from its result.
+pub(crate) enum Fault {
+    /// The bytes are over.
+    End,
+    /// This packet is bad; the next one may be good.
+    Bad(AudioError),
+    /// The stream begins anew with other parameters.
+    Reset,
+    /// A place that cannot be reached.
+    OutOfRange,
+    Fatal(AudioError),
+}
+
+/// An open container and the audio stream that was chosen in it.
+pub(crate) struct Demuxer {
+    kind: Kind,
+    /// `None` only while the file is opened anew, or after that failed.
+    format: Option<Box<dyn FormatReader>>,
+    track_id: u32,
+    params: AudioCodecParameters,
+    time_base: TimeBase,
+    budget: Arc<ReadBudget>,
+    seekable: bool,
+}
+
+impl Demuxer {
+    /// Reads the container's headers and chooses its default audio stream.
+    pub(crate) fn open(kind: Kind, input: Input) -> Result<Demuxer, AudioError> {
+        let budget = input.budget();
+        let seekable = input.seekable();
+        let stream = MediaSourceStream::new(Box::new(input), MediaSourceStreamOptions::default());
+        budget.refill(OPEN_BUDGET);
+        let format = open_format(kind, stream, &budget)?;
+        let (track_id, params, time_base) = choose_stream(kind, &*format)?;
+        Ok(Demuxer {
+            kind,
+            format: Some(format),
+            track_id,
+            params,
+            time_base,
+            budget,
+            seekable,
+        })
+    }
+
+    /// The next packet of the chosen stream; `None` is the end.
+    pub(crate) fn next_packet(&mut self) -> Result<Option<Packet>, Fault> {
+        loop {
+            let Some(format) = &mut self.format else {
+                return Ok(None);
+            };
+            self.budget.refill(PACKET_BUDGET);
+            let packet = contained(self.kind, &self.budget, || format.next_packet())?;
+            match packet {
+                Some(packet) if packet.track_id != self.track_id => {}
+                result => return Ok(result),
+            }
+        }
+    }
+
+    /// Goes to a packet at or before `sample` at `rate` Hz; from the beginning when nothing else helps.
+    pub(crate) fn seek(&mut self, sample: i64, rate: u32) -> Result<(), AudioError> {
+        if self.seek_format(sample, rate)? {
+            Ok(())
+        } else {
+            self.rewind()
+        }
+    }
+
+    /// Begins the file again from its first byte, also for places the container cannot find.
+    pub(crate) fn rewind(&mut self) -> Result<(), AudioError> {
+        let failed = || {
+            let detail = "the file cannot be read again from its beginning";
+            AudioError::new(AudioErrorCode::SeekFailed, self.kind.name(), detail)
+        };
+        let mut stream = self.format.take().ok_or_else(failed)?.into_inner();
+        self.budget.refill(OPEN_BUDGET);
+        stream
+            .seek(SeekFrom::Start(0))
+            .map_err(|error| AudioError::io(self.kind.name(), &error))?;
+        let format = open_format(self.kind, stream, &self.budget)?;
+        (self.track_id, self.params, self.time_base) = choose_stream(self.kind, &*format)?;
+        self.format = Some(format);
+        Ok(())
+    }
+
+    /// Looks at the streams again after the container began anew.
+    pub(crate) fn restart(&mut self) -> Result<(), AudioError> {
+        let Some(format) = &self.format else {
+            return Ok(());
+        };
+        (self.track_id, self.params, self.time_base) = choose_stream(self.kind, &**format)?;
+        Ok(())
+    }
+
+    /// Runs decoder code under the same care as the container's.
+    pub(crate) fn contained<T>(
+        &self,
+        call: impl FnOnce() -> Result<T, SymphoniaError>,
+    ) -> Result<T, Fault> {
+        contained(self.kind, &self.budget, call)
+    }
+
+    /// Converts a timestamp of the container to samples at `rate` Hz.
+    pub(crate) fn samples(&self, ticks: i128, rate: u32) -> i64 {
+        let scaled = ticks * i128::from(self.time_base.numer.get()) * i128::from(rate);
+        let samples = scaled.div_euclid(i128::from(self.time_base.denom.get()));
+        i64::try_from(samples).unwrap_or(0)
+    }
+
+    /// The length of one tick of the timestamps in samples at `rate` Hz, rounded up.
+    pub(crate) fn tick_samples(&self, rate: u32) -> i64 {
+        self.samples(1, rate) + 1
+    }
+
+    pub(crate) fn params(&self) -> &AudioCodecParameters {
+        &self.params
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(crate) fn seekable(&self) -> bool {
+        self.seekable
+    }
+
+    /// The length in milliseconds, as the file states it.
+    pub(crate) fn duration_ms(&self) -> Option<u64> {
+        let format = self.format.as_ref()?;
+        let track = format
+            .tracks()
+            .iter()
+            .find(|track| track.id == self.track_id)?;
+        let (base, duration) = match (track.time_base, track.duration) {
+            (Some(base), Some(duration)) => (base, duration),
+            _ => (
+                format.media_info().time_base?,
+                format.media_info().duration?,
+            ),
+        };
+        u64::try_from(base.calc_duration(duration)?.as_millis()).ok()
+    }
+
+    /// Seeks inside the container; `false` when it cannot go there by itself.
+    fn seek_format(&mut self, sample: i64, rate: u32) -> Result<bool, AudioError> {
+        let Some(format) = &mut self.format else {
+            return Ok(false);
+        };
+        let ticks = i128::from(sample) * i128::from(self.time_base.denom.get())
+            / (i128::from(self.time_base.numer.get()) * i128::from(rate.max(1)));
+        let to = SeekTo::Timestamp {
+            ts: Timestamp::new(i64::try_from(ticks).unwrap_or(i64::MAX)),
+            track_id: self.track_id,
+        };
+        self.budget.refill(u64::MAX);
+        match contained(self.kind, &self.budget, || {
+            format.seek(SeekMode::Accurate, to)
+        }) {
+            Ok(_) => Ok(true),
+            Err(Fault::Fatal(error)) if error.code() == AudioErrorCode::ReadFailed => Err(error),
+            Err(_) => Ok(false),
+        }
+    }
+}
+
+fn open_format(
+    kind: Kind,
+    stream: MediaSourceStream<'static>,
+    budget: &ReadBudget,
+) -> Result<Box<dyn FormatReader>, AudioError> {
+    let options = FormatOptions::default();
+    let opened = contained(kind, budget, || {
+        Ok::<Box<dyn FormatReader>, _>(match kind {
+            Kind::Adts => Box::new(formats::AdtsReader::try_new(stream, options)?),
+            Kind::Flac => Box::new(formats::FlacReader::try_new(stream, options)?),
+            Kind::Matroska => Box::new(formats::MkvReader::try_new(stream, options)?),
+            Kind::Mp3 => Box::new(formats::MpaReader::try_new(stream, options)?),
+            Kind::Mp4 => Box::new(formats::IsoMp4Reader::try_new(stream, options)?),
+            Kind::OggOpus | Kind::OggOther => {
+                Box::new(formats::OggReader::try_new(stream, options)?)
+            }
+            Kind::Wav => Box::new(formats::WavReader::try_new(stream, options)?),
+        })
+    });
+    opened.map_err(|fault| whole_file(kind, fault))
+}
+
+fn choose_stream(
+    kind: Kind,
+    format: &dyn FormatReader,
+) -> Result<(u32, AudioCodecParameters, TimeBase), AudioError> {
+    let unsupported =
+        |detail: &str| AudioError::new(AudioErrorCode::UnsupportedCodec, kind.name(), detail);
+    let track = audio_track(format).ok_or_else(|| unsupported("there is no audio stream in it"))?;
+    let params = track
+        .codec_params
+        .as_ref()
+        .and_then(|params| params.audio())
+        .ok_or_else(|| unsupported("the audio codec is not known"))?;
+    let time_base = track
+        .time_base
+        .or_else(|| params.sample_rate.and_then(TimeBase::try_from_recip))
+        .ok_or_else(|| AudioError::malformed(kind.name(), "the sampling rate is missing"))?;
+    Ok((track.id, params.clone(), time_base))
+}
+
+/// The default audio track if its codec is known to the decoders, else the first such track.
+fn audio_track(format: &dyn FormatReader) -> Option<&Track> {
+    let playable = |track: &&Track| {
+        let codec = track
+            .codec_params
+            .as_ref()
+            .and_then(|params| params.audio());
+        codec.is_some_and(|params| {
+            let known = get_codecs().get_audio_decoder(params.codec).is_some();
+            known || params.codec == CODEC_ID_OPUS
+        })
+    };
+    format
+        .default_track(TrackType::Audio)
+        .filter(playable)
+        .or_else(|| format.tracks().iter().find(playable))
+        .or_else(|| format.first_track(TrackType::Audio))
+}
+
+/// Runs a call into symphonia; a panic in there is one bad packet's worth of trouble.
+pub(crate) fn contained<T>(
+    kind: Kind,
+    budget: &ReadBudget,
+    call: impl FnOnce() -> Result<T, SymphoniaError>,
+) -> Result<T, Fault> {
+    let name = kind.name();
+    let error = match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(value)) => return Ok(value),
+        Ok(Err(error)) => error,
+        Err(_) => {
+            return Err(Fault::Fatal(AudioError::malformed(
+                name,
+                "the decoder gave up",
+            )));
+        }
+    };
+    if budget.is_spent() {
+        let detail = "one part of the file is too long";
+        return Err(Fault::Fatal(AudioError::limit(name, detail)));
+    }
+    Err(match error {
+        SymphoniaError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Fault::End
+        }
+        SymphoniaError::IoError(error) => Fault::Fatal(AudioError::io(name, &error)),
+        SymphoniaError::DecodeError(detail) => Fault::Bad(AudioError::malformed(name, detail)),
+        SymphoniaError::SeekError(SeekErrorKind::OutOfRange | SeekErrorKind::ForwardOnly) => {
+            Fault::OutOfRange
+        }
+        SymphoniaError::Unsupported(detail) => Fault::Fatal(AudioError::new(
+            AudioErrorCode::UnsupportedCodec,
+            name,
+            detail,
+        )),
+        SymphoniaError::LimitError(detail) => Fault::Fatal(AudioError::limit(name, detail)),
+        SymphoniaError::ResetRequired => Fault::Reset,
+        other => Fault::Fatal(AudioError::malformed(name, other.to_string())),
+    })
+}
+
+/// A fault while the file as a whole is opened.
+pub(crate) fn whole_file(kind: Kind, fault: Fault) -> AudioError {
+    match fault {
+        Fault::End => {
+            AudioError::malformed(kind.name(), "the file ends in the middle of its header")
+        }
+        Fault::Bad(error) | Fault::Fatal(error) => error,
+        Fault::Reset | Fault::OutOfRange => {
+            AudioError::malformed(kind.name(), "the header contradicts itself")
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Opus in, the same Opus out: packets handed on, re-framed to 20 ms where they have to be.
+
+use std::collections::VecDeque;
+
+use symphonia::core::audio::{Channels, Position};
+
+use crate::decode::Block;
+use crate::error::AudioError;
+use crate::options::FrameInfo;
+use crate::opus::{Decoder, MAX_PACKET_SAMPLES, OpusError, Reframer, Unsplittable};
+use crate::packets::{OpusPackets, TimedPacket};
+use crate::transcode::codec_failed;
+use crate::{FRAME_SAMPLES, MAX_OPUS_FRAME, SAMPLE_RATE};
+
+/// Samples in a millisecond.
+const SAMPLES_PER_MS: i64 = 48;
+/// Sound that is decoded ahead of a place so that the decoder settles (RFC 7845, section 4.6).
+const PREROLL: i64 = 3840;
+/// Bad packets in a row that are skipped before the track is given up.
+const MAX_BAD_PACKETS: u32 = 64;
+
+/// What asking for a frame may come to.
+pub(crate) enum Passed {
+    Frame(FrameInfo),
+    End,
+    /// From here on packets cannot be passed through.
+    MustDecode,
+}
+
+/// A track whose packets pass through.
+pub(crate) struct Passthrough {
+    source: OpusPackets,
+    reframer: Reframer,
+    queue: VecDeque<(Vec<u8>, i64)>,
+    /// Where the frame that is being put together begins.
+    cursor: i64,
+    /// Source time of the end of the last packet, which a stream may cut short.
+    heard_to: i64,
+    /// Frames that end at or before this are left out; the pre-skip is kept at the very beginning.
+    from: i64,
+    end: i64,
+    ended: bool,
+    /// The packet that cannot pass.
+    stuck: Option<TimedPacket>,
+}
+
+impl Passthrough {
+    pub(crate) fn new(source: OpusPackets, end_ms: Option<u64>) -> Passthrough {
+        Passthrough {
+            source,
+            reframer: Reframer::default(),
+            queue: VecDeque::new(),
+            cursor: 0,
+            heard_to: 0,
+            from: i64::MIN,
+            end: end_ms.map_or(i64::MAX, samples),
+            ended: false,
+            stuck: None,
+        }
+    }
+
+    /// Hands out the next frame.
+    pub(crate) fn next_frame(
+        &mut self,
+        out: &mut [u8; MAX_OPUS_FRAME],
+    ) -> Result<Passed, AudioError> {
+        self.fill()?;
+        let Some((frame, start)) = self.queue.pop_front() else {
+            return Ok(if self.is_stuck() {
+                Passed::MustDecode
+            } else {
+                Passed::End
+            });
+        };
+        out[..frame.len()].copy_from_slice(&frame);
+        let end = (start + FRAME_SAMPLES as i64)
+            .min(self.heard_to.max(start))
+            .min(self.end);
+        let position_ms = end.max(0) as u64 / SAMPLES_PER_MS as u64;
+        Ok(Passed::Frame(FrameInfo {
+            len: frame.len(),
+            position_ms,
+        }))
+    }
+
+    /// Goes to the frame that holds `position_ms`; returns where it begins.
+    pub(crate) fn seek(&mut self, position_ms: u64) -> Result<u64, AudioError> {
+        let target = samples(position_ms);
+        self.source.seek(if position_ms == 0 {
+            i64::MIN / 2
+        } else {
+            target
+        })?;
+        self.reframer.clear();
+        self.queue.clear();
+        self.stuck = None;
+        self.ended = target >= self.end;
+        self.from = if position_ms == 0 { i64::MIN } else { target };
+        self.fill()?;
+        let start = self.queue.front().map(|(_, start)| (*start).max(0) as u64);
+        Ok(start.map_or(position_ms, |start| start / SAMPLES_PER_MS as u64))
+    }
+
+    /// Whether the next packet has to be decoded.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.queue.is_empty() && self.stuck.is_some()
+    }
+
+    /// The packets for the way that decodes them, and the source time in milliseconds to begin at.
+    pub(crate) fn into_pcm(self) -> Result<(OpusPcm, u64), AudioError> {
+        let start = self
+            .stuck
+            .as_ref()
+            .map_or(self.cursor, |packet| packet.start);
+        let position_ms = start.max(self.from).max(0) as u64 / SAMPLES_PER_MS as u64;
+        Ok((OpusPcm::new(self.source, self.stuck)?, position_ms))
+    }
+
+    /// Makes a frame available unless the track is over or stuck.
+    pub(crate) fn fill(&mut self) -> Result<(), AudioError> {
+        while self.queue.is_empty() && !self.ended && self.stuck.is_none() {
+            let Some(packet) = self.source.next_packet()? else {
+                self.ended = true;
+                let cursor = self.cursor;
+                self.reframer
+                    .finish(|frame| self.queue.push_back((frame.to_vec(), cursor)));
+                break;
+            };
+            if packet.end() <= self.from {
+                self.reframer.clear();
+            } else if packet.start >= self.end {
+                self.ended = true;
+            } else if !self.take(&packet) {
+                self.stuck = Some(packet);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a packet into frames; `false` when that is impossible.
+    fn take(&mut self, packet: &TimedPacket) -> bool {
+        if self.reframer.pending_samples() == 0 {
+            self.cursor = packet.start;
+        }
+        self.heard_to = packet.end();
+        let (cursor, queue) = (&mut self.cursor, &mut self.queue);
+        let (from, end, heard_to) = (self.from, self.end, self.heard_to);
+        let pushed = self.reframer.push(&packet.data, |frame| {
+            let start = *cursor;
+            *cursor += FRAME_SAMPLES as i64;
+            if *cursor > from && start < end.min(heard_to) {
+                queue.push_back((frame.to_vec(), start));
+            }
+        });
+        // The container has checked the packet's lengths, so malformed ones do not come this far.
+        matches!(pushed, Ok(()) | Err(Unsplittable::Malformed(_)))
+    }
+}
+
+/// Opus packets decoded to blocks.
+pub(crate) struct OpusPcm {
+    source: OpusPackets,
+    decoder: Decoder,
+    gain_q8: i16,
+    /// A packet that was read but not decoded.
+    first: Option<TimedPacket>,
+    ahead: Option<Block>,
+    expected: Option<i64>,
+    bad_packets: u32,
+}
+
+impl OpusPcm {
+    /// Decodes `first`, then what `source` gives.
+    pub(crate) fn new(
+        source: OpusPackets,
+        first: Option<TimedPacket>,
+    ) -> Result<OpusPcm, AudioError> {
+        let gain_q8 = source.head().gain_q8;
+        let decoder = Decoder::new(gain_q8).map_err(codec_failed)?;
+        Ok(OpusPcm {
+            source,
+            decoder,
+            gain_q8,
+            first,
+            ahead: None,
+            expected: None,
+            bad_packets: 0,
+        })
+    }
+
+    /// The next block; `None` is the end.
+    pub(crate) fn next_block(&mut self) -> Result<Option<Block>, AudioError> {
+        match self.ahead.take() {
+            Some(block) => Ok(Some(block)),
+            None => self.read_block(),
+        }
+    }
+
+    /// Goes to a block at or before `target`; returns where it begins, or `None` at the end.
+    pub(crate) fn seek(&mut self, target: i64) -> Result<Option<i64>, AudioError> {
+        let early = target.saturating_sub(PREROLL);
+        self.source.seek(early)?;
+        self.decoder.reset().map_err(codec_failed)?;
+        self.expected = None;
+        self.first = None;
+        self.ahead = self.read_block()?;
+        Ok(self.ahead.as_ref().map(|block| block.start))
+    }
+
+    fn read_block(&mut self) -> Result<Option<Block>, AudioError> {
+        loop {
+            let next = match self.first.take() {
+                Some(packet) => Some(packet),
+                None => self.source.next_packet()?,
+            };
+            let Some(packet) = next else { return Ok(None) };
+            match self.decode(&packet) {
+                Ok(block) => {
+                    self.bad_packets = 0;
+                    return Ok(Some(block));
+                }
+                Err(error) => {
+                    self.bad_packets += 1;
+                    if self.bad_packets > MAX_BAD_PACKETS {
+                        return Err(AudioError::malformed("opus", error.to_string()));
+                    }
+                }
+            }
+        }
+    }
+
+    fn decode(&mut self, packet: &TimedPacket) -> Result<Block, OpusError> {
+        let gain_q8 = self.source.head().gain_q8;
+        if gain_q8 != self.gain_q8 {
+            self.decoder = Decoder::new(gain_q8)?;
+            self.gain_q8 = gain_q8;
+        }
+        let mut pcm = [0.0; 2 * MAX_PACKET_SAMPLES];
+        let decoded = self.decoder.decode(&packet.data, &mut pcm)?;
+        let kept = decoded.min(packet.samples as usize);
+        let mut block = Block {
+            samples: pcm[..2 * kept].to_vec(),
+            channels: Channels::Positioned(Position::FRONT_LEFT | Position::FRONT_RIGHT),
+            rate: SAMPLE_RATE,
+            start: packet.start,
+        };
+        if let Some(expected) = self.expected {
+            block.fill_front(packet.start.saturating_sub(expected));
+        }
+        self.expected = Some(packet.end());
+        Ok(block)
+    }
+}
+
+fn samples(milliseconds: u64) -> i64 {
+    i64::try_from(milliseconds)
+        .unwrap_or(i64::MAX)
+        .saturating_mul(SAMPLES_PER_MS)
+}

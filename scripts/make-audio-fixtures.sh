@@ -1,0 +1,45 @@
+#!/bin/sh
+# Makes the small media files in crates/audio/tests/fixtures with ffmpeg: one chord, every format.
+#
+# The chord is the one of `music_at` in crates/audio/tests/support/mod.rs, so that tests can compare
+# what they hear with the formula. Run it from anywhere; it needs ffmpeg with libmp3lame, libvorbis
+# and libopus. Files are at most 2 seconds long and below 30 KB each.
+set -eu
+
+out="$(dirname "$0")/../crates/audio/tests/fixtures"
+mkdir -p "$out"
+swell='(0.6+0.4*sin(2*PI*1.5*t))'
+left="$swell*(0.30*sin(2*PI*220*t)+0.15*sin(2*PI*440*t)+0.08*sin(2*PI*1320*t))+0.05*sin(2*PI*3520*t)"
+right="$swell*(0.30*sin(2*PI*277.2*t)+0.15*sin(2*PI*554.4*t)+0.08*sin(2*PI*1663.2*t))+0.05*sin(2*PI*4434.9*t)"
+
+# make NAME RATE CHANNELS SECONDS ENCODER-OPTIONS...
+make() {
+  name=$1 rate=$2 channels=$3 seconds=$4
+  shift 4
+  if [ "$channels" = 1 ]; then exprs=$left layout=mono; else exprs="$left|$right" layout=stereo; fi
+  ffmpeg -v error -y -f lavfi -i "aevalsrc=exprs=$exprs:channel_layout=$layout:sample_rate=$rate:duration=$seconds" \
+    -map_metadata -1 -fflags +bitexact -flags:a +bitexact "$@" "$out/$name"
+}
+
+make stereo-44100.mp3 44100 2 2 -c:a libmp3lame -b:a 96k -write_id3v2 1
+make mono-48000.mp3 48000 1 2 -c:a libmp3lame -q:a 4 -write_xing 1
+make stereo-44100.ogg 44100 2 2 -c:a libvorbis -q:a 4
+make mono-48000.ogg 48000 1 2 -c:a libvorbis -q:a 3
+make stereo-44100.m4a 44100 2 2 -c:a aac -b:a 96k
+make stereo-48000-faststart.m4a 48000 2 2 -c:a aac -b:a 96k -movflags +faststart
+make mono-44100.flac 44100 1 1 -c:a flac -sample_fmt s16 -compression_level 8 -lpc_type cholesky
+make stereo-48000.flac 48000 2 0.4 -c:a flac -sample_fmt s16 -compression_level 8 -lpc_type cholesky
+make stereo-20ms.opus 48000 2 1.2 -c:a libopus -b:a 96k
+make mono-20ms.opus 48000 1 2 -c:a libopus -b:a 48k
+make stereo-10ms.opus 48000 2 1 -c:a libopus -b:a 64k -frame_duration 10
+make stereo-60ms.opus 48000 2 1.2 -c:a libopus -b:a 64k -frame_duration 60
+make mono-60ms-voice.opus 48000 1 2 -c:a libopus -b:a 16k -frame_duration 60 -application voip
+# The same packets in another container, so that passing through can be compared byte for byte.
+copy() {
+  ffmpeg -v error -y -i "$out/$1" -map_metadata -1 -fflags +bitexact -c copy -cluster_time_limit 300 "$out/$2"
+}
+copy stereo-20ms.opus stereo-20ms.webm
+copy mono-20ms.opus mono-20ms.mka
+copy stereo-20ms.opus stereo-20ms.mp4
+make stereo-vorbis.webm 44100 2 2 -c:a libvorbis -q:a 3
+ls -l "$out"
