@@ -29,6 +29,9 @@ pub struct FeedConfig {
     pub resume_delay: Duration,
     /// Bytes of an HTTP source kept ahead of the decoder, at least 64 KiB. Default 256 KiB.
     pub window_bytes: usize,
+    /// How late a feed whose queue is full looks at it again; sooner if half of the queue is played
+    /// before. Default 400 ms. Shorter costs CPU and gains nothing while sound plays in real time.
+    pub longest_park: Duration,
     /// HTTP reads that may wait for bytes in the middle of a frame at the same time; each holds a
     /// thread. One more fails its own feed with `http_stalled`. Default 256.
     pub max_waiting_reads: usize,
@@ -48,6 +51,7 @@ impl Default for FeedConfig {
             resume_attempts: 3,
             resume_delay: Duration::from_millis(200),
             window_bytes: 256 * 1024,
+            longest_park: Duration::from_millis(400),
             max_waiting_reads: 256,
         }
     }

@@ -17,9 +17,13 @@ use crate::frame_queue::{FrameMeta, FrameProducer};
 
 /// Frames per step; then another feed gets its turn.
 const BATCH: usize = 16;
+/// A decoder runs once this many bytes wait for it: more than nearly every frame of every format.
+const MANY_BYTES: usize = 16 * 1024;
+/// With few frames queued it also runs on this many: live streams come no faster than they play.
+const FEW_BYTES: usize = 4 * 1024;
+/// Queued frames below which that is so.
+const LOW_QUEUE: usize = 12;
 const FRAME: Duration = Duration::from_millis(20);
-/// How late a feed whose queue is full looks again.
-const LONGEST_PARK: Duration = Duration::from_millis(400);
 /// How soon a feed that waits for a wake-up looks whether anybody still listens.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -93,15 +97,18 @@ impl Job {
         if let Some(seek) = seek {
             self.seek(seek)?;
         }
-        if self.playback.finished || !self.bytes_wait() {
+        if self.playback.finished {
             return Ok(Next::Park(IDLE));
+        }
+        if !self.bytes_wait() {
+            return Ok(Next::Park(self.until_urgent()));
         }
         if self.playback.source.is_none() {
             self.open(pool)?;
         }
         for _ in 0..BATCH {
             if !self.bytes_wait() {
-                return Ok(Next::Park(IDLE));
+                return Ok(Next::Park(self.until_urgent()));
             }
             let frame = match self.playback.held.take() {
                 Some(frame) => frame,
@@ -109,7 +116,7 @@ impl Job {
             };
             if !self.push(&frame) {
                 self.playback.held = Some(frame);
-                return Ok(Next::Park(self.until_half_empty()));
+                return Ok(Next::Park(self.until_half_empty().min(pool.longest_park())));
             }
             if frame.opus.is_empty() {
                 return Ok(self.finish(pool));
@@ -120,10 +127,12 @@ impl Job {
 
     /// Whether a decoder call will most likely not have to wait for bytes.
     fn bytes_wait(&self) -> bool {
-        match &self.origin {
-            Origin::Http(http) => http.pipe.ready(),
-            Origin::File(_) | Origin::Refused(_) => true,
-        }
+        let Origin::Http(http) = &self.origin else {
+            return true;
+        };
+        // A queue about to run dry is worth the risk of a read that waits.
+        let urgent = self.playback.source.is_some() && self.producer.len() < LOW_QUEUE;
+        http.pipe.ready(if urgent { FEW_BYTES } else { MANY_BYTES })
     }
 
     fn open(&mut self, pool: &Arc<Pool>) -> Result<(), FeedError> {
@@ -215,8 +224,15 @@ impl Job {
 
     /// How long half of what is queued plays.
     fn until_half_empty(&self) -> Duration {
-        let queued = u32::try_from(self.producer.len()).unwrap_or(u32::MAX);
-        (FRAME.saturating_mul(queued) / 2).clamp(FRAME, LONGEST_PARK)
+        playing_time(self.producer.len() / 2).max(FRAME)
+    }
+
+    /// When a feed that waits for bytes has to be content with few of them.
+    fn until_urgent(&self) -> Duration {
+        match self.producer.len().checked_sub(LOW_QUEUE) {
+            Some(spare) => playing_time(spare + 1),
+            None => IDLE,
+        }
     }
 
     fn finish(&mut self, pool: &Pool) -> Next {
@@ -271,6 +287,10 @@ impl Drop for Job {
             Ok(())
         });
     }
+}
+
+fn playing_time(frames: usize) -> Duration {
+    FRAME.saturating_mul(u32::try_from(frames).unwrap_or(u32::MAX))
 }
 
 /// Runs decoder code; a panic in it becomes an error of this feed.

@@ -151,8 +151,7 @@ impl FeedHost {
         opener: Arc<dyn OpenFrames>,
     ) -> io::Result<FeedHost> {
         let http = HttpSources::start(&config)?;
-        let workers = config.decode_workers;
-        match Pool::start(workers, config.max_waiting_reads, opener, events) {
+        match Pool::start(&config, opener, events) {
             Ok(pool) => Ok(FeedHost { pool, http }),
             Err(error) => {
                 http.stop();

@@ -14,6 +14,7 @@ use std::{io, mem};
 
 use crossbeam_channel::{SendTimeoutError, Sender};
 
+use super::config::FeedConfig;
 use super::frame_source::OpenFrames;
 use super::http::Pipe;
 use super::job::{Job, Next, Seek};
@@ -30,6 +31,7 @@ pub(crate) struct Pool {
     work: Condvar,
     workers: usize,
     max_waiting: usize,
+    longest_park: Duration,
     opener: Arc<dyn OpenFrames>,
     events: Sender<FeedEvent>,
     events_dropped: AtomicU64,
@@ -90,16 +92,16 @@ enum Task {
 
 impl Pool {
     pub(super) fn start(
-        workers: usize,
-        max_waiting: usize,
+        config: &FeedConfig,
         opener: Arc<dyn OpenFrames>,
         events: Sender<FeedEvent>,
     ) -> io::Result<Arc<Pool>> {
         let pool = Arc::new(Pool {
             state: Mutex::default(),
             work: Condvar::new(),
-            workers: workers.clamp(1, 64),
-            max_waiting,
+            workers: config.decode_workers.clamp(1, 64),
+            max_waiting: config.max_waiting_reads,
+            longest_park: config.longest_park,
             opener,
             events,
             events_dropped: AtomicU64::new(0),
@@ -210,6 +212,10 @@ impl Pool {
 
     pub(super) fn events_dropped(&self) -> u64 {
         self.events_dropped.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn longest_park(&self) -> Duration {
+        self.longest_park
     }
 
     pub(super) fn opener(&self) -> Arc<dyn OpenFrames> {

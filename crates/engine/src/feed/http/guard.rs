@@ -65,7 +65,7 @@ impl Resolve for GuardedResolver {
                 .filter(|address| guard.permits(address.ip()))
                 .collect();
             if permitted.is_empty() && !none_found {
-                return Err(Box::new(ForbiddenAddress).into());
+                return Err(ForbiddenAddress.into());
             }
             Ok(Box::new(permitted.into_iter()) as Addrs)
         })

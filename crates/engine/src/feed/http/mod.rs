@@ -55,8 +55,9 @@ impl HttpSources {
     pub(super) fn start(config: &FeedConfig) -> io::Result<HttpSources> {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
-            // Name resolution runs on the runtime's blocking threads, and nothing else does.
-            .max_blocking_threads(8)
+            // Name resolution runs on the runtime's blocking threads, and nothing else does. Many,
+            // because a name server that does not answer must not hold up other sources.
+            .max_blocking_threads(256)
             .thread_name("cadenza-dns")
             .build()?;
         let handle = runtime.handle().clone();

@@ -16,8 +16,6 @@ use crate::feed::error::FeedError;
 const BEHIND: u64 = 32 * 1024;
 /// A step forward of up to this many bytes beyond the window is read through, not requested.
 const READ_THROUGH: u64 = 64 * 1024;
-/// A decoder runs once this many bytes wait for it: more than nearly every frame of every format.
-pub(super) const READY: usize = 16 * 1024;
 
 pub(crate) struct Pipe {
     state: Mutex<State>,
@@ -45,7 +43,10 @@ struct State {
     failure: Option<FeedError>,
     failure_met: bool,
     closed: bool,
+    /// What the decoder wants to see before it runs.
+    needed: u64,
     wake_wanted: bool,
+    reader_waits: bool,
     transfer_waits: bool,
 }
 
@@ -93,9 +94,11 @@ impl Pipe {
         self.moved.notify_one();
     }
 
-    /// Whether a decoder would find enough bytes to work on. If not, `on_ready` is called later.
-    pub(crate) fn ready(&self) -> bool {
+    /// Whether a decoder would find `needed` bytes, or all there are. If not, `on_ready` is called
+    /// once it would.
+    pub(crate) fn ready(&self, needed: usize) -> bool {
         let mut state = self.lock();
+        state.needed = needed as u64;
         self.aim(&mut state);
         let ready = state.ready();
         state.wake_wanted = !ready;
@@ -120,7 +123,7 @@ impl Pipe {
     fn aim(&self, state: &mut State) {
         let end = state.end();
         let reachable = state.position >= state.head
-            && (state.position <= end + READ_THROUGH || state.complete);
+            && (state.position <= end.saturating_add(READ_THROUGH) || state.complete);
         if reachable || state.at_known_end() || state.failure.is_some() || state.closed {
             self.offer_room(state);
             return;
@@ -158,10 +161,10 @@ impl Pipe {
             if let Some(result) = self.take(&mut state, out) {
                 return result;
             }
-            state = self
-                .readable
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state.reader_waits = true;
+            let woken = self.readable.wait(state);
+            state = woken.unwrap_or_else(PoisonError::into_inner);
+            state.reader_waits = false;
         }
     }
 
@@ -257,9 +260,12 @@ impl Pipe {
         self.change(|state| state.failure = Some(failure));
     }
 
-    /// Tells the listener's side that no bytes come, if it has too few to go on.
+    /// Tells the listener's side that no bytes come, if it waits for some.
     pub(super) fn note_stall(&self) {
-        if !self.lock().ready() {
+        let state = self.lock();
+        let awaited = state.wake_wanted || state.reader_waits;
+        drop(state);
+        if awaited {
             (self.on_stall)();
         }
     }
@@ -306,7 +312,7 @@ impl State {
             || self.failure.is_some()
             || self.complete
             || self.at_known_end()
-            || (self.position >= self.head && self.ahead() >= READY as u64)
+            || (self.position >= self.head && self.ahead() >= self.needed)
     }
 
     fn at_known_end(&self) -> bool {
@@ -336,5 +342,135 @@ impl State {
         let excess = ((keep_from - self.head) as usize).min(self.data.len());
         self.data.drain(..excess);
         self.head += excess as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    fn pipe(window: usize) -> (Pipe, Arc<AtomicUsize>) {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&wakes);
+        let on_ready = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        };
+        let pipe = Pipe::new(window, Box::new(on_ready), Box::new(|| {}));
+        pipe.describe(About {
+            total: Some(10_000_000),
+            seekable: true,
+            mime: None,
+        });
+        (pipe, wakes)
+    }
+
+    fn has_room(pipe: &Pipe) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        pin!(pipe.room()).poll(&mut context).is_ready()
+    }
+
+    #[test]
+    fn holds_no_more_than_its_window_and_asks_for_more_when_half_empty() {
+        let (pipe, _) = pipe(1000);
+        pipe.append(0, &[1; 999]);
+        assert!(has_room(&pipe));
+        pipe.append(0, &[1; 1]);
+        assert!(!has_room(&pipe));
+        let mut out = [0; 400];
+        assert_eq!(pipe.try_read(&mut out).map(Result::ok), Some(Some(400)));
+        assert!(pipe.lock().transfer_waits);
+        assert_eq!(pipe.try_read(&mut out).map(Result::ok), Some(Some(400)));
+        assert!(!pipe.lock().transfer_waits && has_room(&pipe));
+    }
+
+    #[test]
+    fn wakes_once_when_enough_bytes_came() {
+        let (pipe, wakes) = pipe(1000);
+        assert!(!pipe.ready(100));
+        pipe.append(0, &[1; 99]);
+        assert_eq!(wakes.load(Ordering::Relaxed), 0);
+        pipe.append(0, &[1; 1]);
+        pipe.append(0, &[1; 1]);
+        assert_eq!(wakes.load(Ordering::Relaxed), 1);
+        assert!(pipe.ready(100));
+    }
+
+    #[test]
+    fn a_far_step_moves_the_target_and_old_bytes_are_refused() {
+        let (pipe, _) = pipe(1000);
+        pipe.append(0, b"old");
+        let mut out = [0; 8];
+        assert_eq!(
+            pipe.seek(io::SeekFrom::Start(5_000_000)).ok(),
+            Some(5_000_000)
+        );
+        assert!(pipe.try_read(&mut out).is_none());
+        let target = pipe.target().expect("open");
+        assert_eq!((target.offset, target.generation), (5_000_000, 1));
+        pipe.append(0, b"stale");
+        pipe.append(1, b"new");
+        assert_eq!(pipe.try_read(&mut out).map(Result::ok), Some(Some(3)));
+        assert_eq!(&out[..3], b"new");
+    }
+
+    #[test]
+    fn short_steps_need_no_new_target() {
+        let (pipe, _) = pipe(100_000);
+        pipe.append(0, &[1; 50_000]);
+        let mut out = [0; 50_000];
+        assert!(matches!(pipe.try_read(&mut out), Some(Ok(50_000))));
+        for (position, data_there) in [(40_000, true), (50_000, false), (90_000, false)] {
+            assert!(pipe.seek(io::SeekFrom::Start(position)).is_ok());
+            assert_eq!(
+                pipe.try_read(&mut out[..1]).is_some(),
+                data_there,
+                "{position}"
+            );
+        }
+        pipe.append(0, &[2; 50_000]);
+        assert!(matches!(pipe.try_read(&mut out[..1]), Some(Ok(1))));
+        assert_eq!(
+            (out[0], pipe.target().map(|target| target.generation)),
+            (2, Some(0))
+        );
+    }
+
+    #[test]
+    fn hands_out_what_came_before_a_failure() {
+        let (pipe, _) = pipe(1000);
+        pipe.append(0, b"ab");
+        pipe.fail(FeedError::new("http_stalled", "x"));
+        let mut out = [0; 8];
+        assert!(matches!(pipe.try_read(&mut out), Some(Ok(2))));
+        assert_eq!(pipe.failure_met(), None);
+        assert!(matches!(pipe.read(&mut out), Err(_)));
+        assert_eq!(
+            pipe.failure_met().map(|error| error.code),
+            Some("http_stalled")
+        );
+    }
+
+    #[test]
+    fn seeks_outside_of_all_numbers_are_errors() {
+        let (pipe, _) = pipe(1000);
+        assert!(pipe.seek(io::SeekFrom::Current(-1)).is_err());
+        assert!(pipe.seek(io::SeekFrom::End(i64::MIN)).is_err());
+        assert!(pipe.seek(io::SeekFrom::Start(u64::MAX)).is_ok());
+        assert!(matches!(pipe.read(&mut [0; 8]), Ok(0)));
+        assert!(pipe.seek(io::SeekFrom::Current(i64::MAX)).is_err());
+    }
+
+    #[test]
+    fn closing_ends_reads() {
+        let (pipe, _) = pipe(1000);
+        pipe.append(0, b"ab");
+        pipe.close();
+        assert!(pipe.read(&mut [0; 8]).is_err());
+        assert!(pipe.ready(1) && pipe.target().is_none());
     }
 }
