@@ -32,7 +32,7 @@ impl RtpClock {
         let periods = (due_ns.saturating_sub(self.origin_ns) + FRAME_NANOS / 2) / FRAME_NANOS;
         let header = RtpHeader {
             sequence: self.sequence,
-            timestamp: self.origin.add_frames(periods),
+            timestamp: self.origin.advance_frames(periods),
             ssrc: self.ssrc,
         };
         self.sequence = self.sequence.next();

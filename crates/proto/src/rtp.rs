@@ -28,15 +28,15 @@ pub struct Timestamp(pub u32);
 impl Timestamp {
     /// This time and `samples` more.
     #[must_use]
-    pub fn add(self, samples: u32) -> Self {
+    pub fn advance(self, samples: u32) -> Self {
         Self(self.0.wrapping_add(samples))
     }
 
     /// This time and a number of whole frames more.
     #[must_use]
-    pub fn add_frames(self, frames: u64) -> Self {
+    pub fn advance_frames(self, frames: u64) -> Self {
         // Truncation is the wrap-around that RTP wants.
-        self.add((frames as u32).wrapping_mul(FRAME_SAMPLES))
+        self.advance((frames as u32).wrapping_mul(FRAME_SAMPLES))
     }
 }
 
@@ -154,9 +154,9 @@ mod tests {
     #[test]
     fn wraps() {
         assert_eq!(Sequence(u16::MAX).next(), Sequence(0));
-        assert_eq!(Timestamp(u32::MAX).add(2), Timestamp(1));
+        assert_eq!(Timestamp(u32::MAX).advance(2), Timestamp(1));
         assert_eq!(
-            Timestamp(0).add_frames(u64::from(u32::MAX) + 2),
+            Timestamp(0).advance_frames(u64::from(u32::MAX) + 2),
             Timestamp(FRAME_SAMPLES)
         );
     }
