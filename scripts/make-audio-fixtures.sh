@@ -23,17 +23,17 @@ make() {
 
 make stereo-44100.mp3 44100 2 2 -c:a libmp3lame -b:a 96k -write_id3v2 1
 make mono-48000.mp3 48000 1 2 -c:a libmp3lame -q:a 4 -write_xing 1
-make stereo-44100.ogg 44100 2 2 -c:a libvorbis -q:a 4
+make stereo-44100.ogg 44100 2 2 -c:a libvorbis -q:a 4 -page_duration 200000
 make mono-48000.ogg 48000 1 2 -c:a libvorbis -q:a 3
-make stereo-44100.m4a 44100 2 2 -c:a aac -b:a 96k
-make stereo-48000-faststart.m4a 48000 2 2 -c:a aac -b:a 96k -movflags +faststart
+make stereo-44100.m4a 44100 2 2 -c:a aac -aac_coder fast -b:a 96k
+make stereo-48000-faststart.m4a 48000 2 2 -c:a aac -aac_coder fast -b:a 96k -movflags +faststart
 make mono-44100.flac 44100 1 1 -c:a flac -sample_fmt s16 -compression_level 8 -lpc_type cholesky
 make stereo-48000.flac 48000 2 0.4 -c:a flac -sample_fmt s16 -compression_level 8 -lpc_type cholesky
 make stereo-20ms.opus 48000 2 1.2 -c:a libopus -b:a 96k
 make mono-20ms.opus 48000 1 2 -c:a libopus -b:a 48k
 make stereo-10ms.opus 48000 2 1 -c:a libopus -b:a 64k -frame_duration 10
 make stereo-60ms.opus 48000 2 1.2 -c:a libopus -b:a 64k -frame_duration 60
-make mono-60ms-voice.opus 48000 1 2 -c:a libopus -b:a 16k -frame_duration 60 -application voip
+make mono-60ms-voice.opus 48000 1 2 -c:a libopus -b:a 16k -frame_duration 60 -application voip -cutoff 8000
 # The same packets in another container, so that passing through can be compared byte for byte.
 copy() {
   ffmpeg -v error -y -i "$out/$1" -map_metadata -1 -fflags +bitexact -c copy -cluster_time_limit 300 "$out/$2"

@@ -50,8 +50,10 @@ pub(crate) struct MediaReader {
     ahead: Option<Block>,
     /// Where the next block should begin; unknown after a seek.
     expected: Option<i64>,
-    /// What is added to the file's timestamps since the stream began anew.
+    /// What is added to the file's timestamps to get source time.
     offset: i64,
+    /// The offset of the stream's beginning.
+    first_offset: i64,
     bad_packets: u32,
 }
 
@@ -65,9 +67,11 @@ impl MediaReader {
             ahead: None,
             expected: None,
             offset: 0,
+            first_offset: 0,
             bad_packets: 0,
         };
         reader.ahead = reader.read_block()?;
+        reader.begin_at_zero();
         if reader.ahead.is_some() {
             return Ok(reader);
         }
@@ -94,11 +98,13 @@ impl MediaReader {
     /// Returns where the next block begins; `None` when there is none.
     pub(crate) fn seek(&mut self, target: i64, rate: u32) -> Result<Option<i64>, AudioError> {
         if self.demuxer.seekable() {
-            self.demuxer.seek((target - self.preroll()).max(0), rate)?;
+            let lead = self.demuxer.samples(self.demuxer.edit().lead.into(), rate);
+            self.demuxer
+                .seek(target.saturating_add(lead - self.preroll()).max(0), rate)?;
             self.decoder.reset();
             self.ahead = None;
             self.expected = None;
-            self.offset = 0;
+            self.offset = self.first_offset;
             self.bad_packets = 0;
         } else if self.expected.is_none_or(|expected| expected > target) {
             let detail = "the source cannot be read backwards";
@@ -127,7 +133,14 @@ impl MediaReader {
 
     /// The length in milliseconds, as the file states it.
     pub(crate) fn duration_ms(&self) -> Option<u64> {
-        self.demuxer.duration_ms()
+        let edited = self
+            .demuxer
+            .edit()
+            .length
+            .map(|ticks| self.demuxer.samples(ticks.into(), 1000));
+        edited
+            .and_then(|ms| u64::try_from(ms).ok())
+            .or_else(|| self.demuxer.duration_ms())
     }
 
     /// Samples to decode ahead of a place so that the decoder's memory is right when it is reached.
@@ -136,6 +149,20 @@ impl MediaReader {
             "flac" | "pcm" => 0,
             "vorbis" => 2 * 8192,
             _ => 4 * 1152,
+        }
+    }
+
+    /// Vorbis' first packet gives no sound, and Matroska counts its time all the same.
+    fn begin_at_zero(&mut self) {
+        let is_vorbis_in_webm = self.demuxer.kind() == Kind::Matroska && self.codec() == "vorbis";
+        let Some(first) = self.ahead.as_mut().filter(|_| is_vorbis_in_webm) else {
+            return;
+        };
+        if (0..i64::from(first.rate / 4)).contains(&first.start) {
+            self.first_offset = -first.start;
+            self.offset = -first.start;
+            self.expected = self.expected.map(|expected| expected - first.start);
+            first.start = 0;
         }
     }
 
@@ -193,7 +220,9 @@ impl MediaReader {
 
     /// Gives a block its place in source time and fills the hole that skipped packets left.
     fn place(&mut self, block: &mut Block, packet: &Packet) {
+        let edit = self.demuxer.edit();
         let ticks = i128::from(packet.pts.get()) + i128::from(packet.trim_start.get());
+        let ticks = ticks - i128::from(edit.lead);
         let stamp = self
             .demuxer
             .samples(ticks, block.rate)
@@ -206,6 +235,13 @@ impl MediaReader {
             block.fill_front(hole);
         }
         self.expected = Some(block.start.saturating_add(block.frames() as i64));
+        if let Some(length) = edit.length {
+            let end = self.demuxer.samples(length.into(), block.rate);
+            let heard = usize::try_from(end - block.start).unwrap_or(0);
+            block
+                .samples
+                .truncate(heard.saturating_mul(block.channels.count()));
+        }
     }
 
     /// Follows a stream that begins anew, as in chained Ogg: time goes on where it was.

@@ -18,6 +18,7 @@ use symphonia::default::{formats, get_codecs};
 
 use crate::error::{AudioError, AudioErrorCode};
 use crate::input::{Input, ReadBudget};
+use crate::mp4_edit::{self, Edit};
 use crate::probe::Kind;
 
 /// Bytes that may be read while a file is opened: its headers, tags and pictures.
@@ -48,16 +49,30 @@ pub(crate) struct Demuxer {
     time_base: TimeBase,
     budget: Arc<ReadBudget>,
     seekable: bool,
+    edit: Edit,
+    /// The last packet was read.
+    at_end: bool,
 }
 
 impl Demuxer {
     /// Reads the container's headers and chooses its default audio stream.
-    pub(crate) fn open(kind: Kind, input: Input) -> Result<Demuxer, AudioError> {
+    pub(crate) fn open(kind: Kind, mut input: Input) -> Result<Demuxer, AudioError> {
         let budget = input.budget();
         let seekable = input.seekable();
+        let edit = if kind == Kind::Mp4 {
+            mp4_edit::read(&mut input)
+        } else {
+            Edit::default()
+        };
         let stream = MediaSourceStream::new(Box::new(input), MediaSourceStreamOptions::default());
         budget.refill(OPEN_BUDGET);
-        let format = open_format(kind, stream, &budget)?;
+        let format = open_format(kind, stream, &budget).map_err(|error| {
+            if kind != Kind::Mp4 || seekable || error.code() != AudioErrorCode::MalformedMedia {
+                return error;
+            }
+            let detail = "the index is behind the sound, and the source cannot seek";
+            AudioError::new(AudioErrorCode::SeekFailed, kind.name(), detail)
+        })?;
         let (track_id, params, time_base) = choose_stream(kind, &*format)?;
         Ok(Demuxer {
             kind,
@@ -67,6 +82,8 @@ impl Demuxer {
             time_base,
             budget,
             seekable,
+            edit,
+            at_end: false,
         })
     }
 
@@ -80,13 +97,20 @@ impl Demuxer {
             let packet = contained(self.kind, &self.budget, || format.next_packet())?;
             match packet {
                 Some(packet) if packet.track_id != self.track_id => {}
-                result => return Ok(result),
+                result => {
+                    self.at_end = result.is_none();
+                    return Ok(result);
+                }
             }
         }
     }
 
     /// Goes to a packet at or before `sample` at `rate` Hz; from the beginning when nothing else helps.
     pub(crate) fn seek(&mut self, sample: i64, rate: u32) -> Result<(), AudioError> {
+        // Symphonia's MP4 reader finds nothing any more once it has been at the end of the file.
+        if self.at_end && self.kind == Kind::Mp4 {
+            self.rewind()?;
+        }
         if self.seek_format(sample, rate)? {
             Ok(())
         } else {
@@ -108,6 +132,7 @@ impl Demuxer {
         let format = open_format(self.kind, stream, &self.budget)?;
         (self.track_id, self.params, self.time_base) = choose_stream(self.kind, &*format)?;
         self.format = Some(format);
+        self.at_end = false;
         Ok(())
     }
 
@@ -146,6 +171,11 @@ impl Demuxer {
 
     pub(crate) fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// What of the stream is to be heard.
+    pub(crate) fn edit(&self) -> Edit {
+        self.edit
     }
 
     pub(crate) fn seekable(&self) -> bool {
@@ -210,7 +240,13 @@ fn open_format(
             Kind::Wav => Box::new(formats::WavReader::try_new(stream, options)?),
         })
     });
-    opened.map_err(|fault| whole_file(kind, fault))
+    opened.map_err(|fault| match whole_file(kind, fault) {
+        // Here symphonia says unsupported for boxes that are missing.
+        error if kind == Kind::Mp4 && error.code() == AudioErrorCode::UnsupportedCodec => {
+            AudioError::malformed(kind.name(), error.detail())
+        }
+        error => error,
+    })
 }
 
 fn choose_stream(

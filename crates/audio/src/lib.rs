@@ -15,6 +15,7 @@ mod demux;
 mod error;
 mod input;
 pub mod mix;
+mod mp4_edit;
 mod ogg;
 mod options;
 pub mod opus;

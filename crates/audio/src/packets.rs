@@ -89,8 +89,16 @@ impl ContainerPackets {
 
     pub(crate) fn open(demuxer: Demuxer) -> Result<ContainerPackets, AudioError> {
         let name = demuxer.kind().name();
-        let private = demuxer.params().extra_data.as_deref().unwrap_or_default();
-        let head = OpusHead::parse(private)
+        let mut private = demuxer
+            .params()
+            .extra_data
+            .clone()
+            .unwrap_or_default()
+            .into_vec();
+        if demuxer.kind() == Kind::Mp4 {
+            swap_mp4_fields(&mut private);
+        }
+        let head = OpusHead::parse(&private)
             .ok_or_else(|| AudioError::malformed(name, "the Opus header is missing or damaged"))?;
         if !head.single_stream {
             let detail = format!("Opus with {} channels in several streams", head.channels);
@@ -201,5 +209,14 @@ impl ContainerPackets {
         };
         self.expected = Some(start.saturating_add(samples.into()));
         start
+    }
+}
+
+/// MP4 carries the header's fields in the other byte order.
+fn swap_mp4_fields(private: &mut [u8]) {
+    for field in [10..12, 12..16, 16..18] {
+        if let Some(bytes) = private.get_mut(field) {
+            bytes.reverse();
+        }
     }
 }

@@ -40,7 +40,7 @@ fn check(name: &str, container: &str, codec: &str, seconds: f64) {
 
     let heard = listen(&mut track).expect(name);
     let pcm = decode(&heard.packets);
-    let (snr, lag) = best_snr(&wanted(0.1, seconds - 0.1, mono), &pcm[2 * 4_800..], 3_000);
+    let (snr, lag) = best_snr(&wanted(0.1, seconds - 0.1, mono), &pcm[2 * 4_800..], 500);
     assert_eq!(lag, LOOKAHEAD, "{name}: the sound is shifted");
     assert!(snr >= 20.0, "{name}: {snr:.1} dB");
     let end = *heard.positions.last().expect("frames") as f64;
@@ -60,9 +60,11 @@ fn check(name: &str, container: &str, codec: &str, seconds: f64) {
             &pcm[2 * 2_400..],
             3_000,
         );
-        assert_eq!(
-            lag, LOOKAHEAD,
-            "{name} from {place} ms: the sound is shifted"
+        // Matroska states time in milliseconds, and Vorbis packets have no grid to round to.
+        let rounding = if container == "webm" { 2 * 48 } else { 0 };
+        assert!(
+            lag.abs_diff(LOOKAHEAD) <= rounding,
+            "{name} from {place} ms: shifted to {lag}"
         );
         assert!(snr >= 18.0, "{name} from {place} ms: {snr:.1} dB");
     }
@@ -77,7 +79,7 @@ fn check_stream(name: &str, bytes: &[u8], frames: usize) {
         Ok(track) => track,
         // An index behind the sound cannot be reached without seeking.
         Err(error) if name == "stereo-44100.m4a" => {
-            assert_eq!(error.code().as_str(), "malformed_media");
+            assert_eq!(error.code().as_str(), "seek_failed");
             return;
         }
         Err(error) => panic!("{name} as a stream: {error}"),

@@ -239,11 +239,12 @@ impl OggOpus {
             self.next_granule = None;
         }
         self.sequence = Some(page.sequence);
-        // A packet goes on exactly when the page before left one open; what does not fit is lost.
-        let open = self.partial.as_ref().is_some_and(|bytes| !bytes.is_empty());
-        if page.continued != open {
-            self.partial = (!page.continued).then(Vec::new);
-        }
+        // A packet goes on only when the page before left one open; else its beginning is lost.
+        let open = self
+            .partial
+            .take()
+            .filter(|bytes| page.continued == !bytes.is_empty());
+        self.partial = open.or_else(|| (!page.continued).then(Vec::new));
         let packets = self.assemble(&page)?;
         let total: i64 = packets.iter().map(|(_, samples)| *samples as i64).sum();
         let Some(start) = self.page_start(&page, total) else {
