@@ -1,0 +1,26 @@
+/** The voice gateway: messages, close codes, the state machine and its socket. */
+
+export { CLOSE_CODES, type CloseAction, type CloseCode, closeCode } from "./close-codes.ts";
+export { step } from "./machine.ts";
+export {
+  type ClientMessage,
+  GatewayMessageError,
+  parseBinary,
+  parseText,
+  type ServerMessage,
+} from "./messages.ts";
+export { SpeakingFlags, VoiceOpcode } from "./opcodes.ts";
+export { GatewaySocket, type TlsOptions } from "./socket.ts";
+export {
+  DEFAULT_MACHINE_CONFIG,
+  type GatewayStatus,
+  initialState,
+  type MachineConfig,
+  type MachineInput,
+  type MachineOutput,
+  type MachineState,
+  type Reason,
+  type Timeouts,
+  type TimerName,
+  type VoiceCredentials,
+} from "./state.ts";

@@ -1,0 +1,77 @@
+/** A thin owner of one WebSocket: typed messages out, bad frames counted, every end reported once. */
+
+import { WebSocket } from "ws";
+import {
+  type ClientMessage,
+  MAX_FRAME_BYTES,
+  parseBinary,
+  parseText,
+  type ServerMessage,
+  serialise,
+} from "./messages.ts";
+
+/** What a socket tells its owner. */
+export interface SocketEvents {
+  opened(): void;
+  message(message: ServerMessage): void;
+  /** A frame that could not be understood; the connection stays. */
+  badFrame(code: string): void;
+  closed(code: number): void;
+}
+
+/** TLS settings of a socket. */
+export interface TlsOptions {
+  /** Certificate authorities in PEM, instead of the system's. */
+  ca?: string;
+}
+
+/** One WebSocket to a voice gateway. */
+export class GatewaySocket {
+  readonly #socket: WebSocket;
+  #ended = false;
+
+  constructor(url: string, events: SocketEvents, tls: TlsOptions = {}) {
+    this.#socket = new WebSocket(url, {
+      maxPayload: MAX_FRAME_BYTES,
+      perMessageDeflate: false,
+      ...tls,
+    });
+    this.#socket.on("open", () => !this.#ended && events.opened());
+    this.#socket.on("message", (data, isBinary) => {
+      if (this.#ended) return;
+      const frame = Buffer.isBuffer(data) ? data : Buffer.concat(data as Buffer[]);
+      read(frame, isBinary, events);
+    });
+    // An error is always followed by `close`, which carries the code.
+    this.#socket.on("error", () => undefined);
+    this.#socket.on("close", (code) => {
+      if (this.#ended) return;
+      this.#ended = true;
+      events.closed(code);
+    });
+  }
+
+  /** Sends a message; nothing happens when the socket is not open. */
+  send(message: ClientMessage): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(serialise(message));
+  }
+
+  /** Closes; no event follows. A peer that does not answer the close is cut off after `ws`'s own timeout. */
+  close(code: number): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (this.#socket.readyState === WebSocket.CONNECTING) this.#socket.terminate();
+    else this.#socket.close(code);
+  }
+}
+
+function read(frame: Buffer, isBinary: boolean, events: SocketEvents): void {
+  let message: ServerMessage;
+  try {
+    message = isBinary ? parseBinary(frame) : parseText(frame.toString("utf8"));
+  } catch (error) {
+    events.badFrame((error as { code: string }).code);
+    return;
+  }
+  events.message(message);
+}

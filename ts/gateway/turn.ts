@@ -1,0 +1,112 @@
+/** One step of the machine under way: a draft of the new state and the outputs so far. */
+
+import { VoiceOpcode } from "./opcodes.ts";
+import type { GatewayStatus, MachineOutput, MachineState, Reason, TimerName } from "./state.ts";
+
+/** A step that is being taken. */
+export class Turn {
+  state: MachineState;
+  readonly outputs: MachineOutput[] = [];
+  readonly nowMs: number;
+
+  constructor(state: MachineState, nowMs: number) {
+    this.state = state;
+    this.nowMs = nowMs;
+  }
+
+  /** Changes some of the state. */
+  set(change: Partial<MachineState>): void {
+    this.state = { ...this.state, ...change };
+  }
+
+  /** Adds an output. */
+  emit(output: MachineOutput): void {
+    this.outputs.push(output);
+  }
+
+  /** Enters a status, which may last `phaseMs` at most. */
+  enter(status: GatewayStatus, options: { phaseMs?: number; reason?: Reason } = {}): void {
+    const { phaseMs, reason } = options;
+    this.set({ status });
+    this.emit(reason ? { type: "status", status, reason } : { type: "status", status });
+    if (phaseMs === undefined) this.clear("phase");
+    else this.emit({ type: "set_timer", timer: "phase", afterMs: phaseMs });
+  }
+
+  /** Stops a timer. */
+  clear(timer: TimerName): void {
+    this.emit({ type: "clear_timer", timer });
+  }
+
+  /** Opens a new socket; what the one before still says will be ignored. */
+  connect(): void {
+    const { credentials, config } = this.state;
+    if (!credentials) return;
+    const generation = this.state.socket + 1;
+    this.set({ socket: generation, socketLive: true, heartbeat: undefined });
+    this.clear("retry");
+    this.emit({
+      type: "connect",
+      generation,
+      url: gatewayUrl(credentials.endpoint, config.version),
+    });
+    this.enter("connecting", { phaseMs: config.timeouts.connect });
+  }
+
+  /** Closes the socket, if there is one, and stops the heart. */
+  dropSocket(code: number): void {
+    if (this.state.socketLive) this.emit({ type: "close_socket", code });
+    this.set({ socketLive: false, heartbeat: undefined, socket: this.state.socket + 1 });
+    this.clear("heartbeat");
+  }
+
+  /** Forgets the session: transport, sequence, keys. */
+  dropSession(): void {
+    if (this.state.transport > 0) this.emit({ type: "close_transport" });
+    this.set({
+      established: false,
+      seqAck: -1,
+      mode: undefined,
+      transport: this.state.transport + 1,
+    });
+  }
+
+  /** Ends the connection for a reason. */
+  end(reason: Reason, closeCode = 1000): void {
+    this.dropSocket(closeCode);
+    this.dropSession();
+    this.clear("retry");
+    this.enter("disconnected", { reason });
+  }
+
+  /** Sends a heartbeat and sets the next. */
+  beat(): void {
+    const { heartbeat, config, seqAck } = this.state;
+    if (!heartbeat) return;
+    const outstanding = [...heartbeat.outstanding, this.nowMs];
+    this.set({ heartbeat: { ...heartbeat, outstanding } });
+    const t = Math.round(this.nowMs);
+    const d = config.version >= 8 ? { t, seq_ack: seqAck } : t;
+    this.emit({ type: "send", message: { op: VoiceOpcode.Heartbeat, d } });
+    this.emit({ type: "set_timer", timer: "heartbeat", afterMs: heartbeat.intervalMs });
+  }
+
+  /** Tells the server who speaks. */
+  speak(flags: number): void {
+    this.set({ speaking: flags });
+    const d = { speaking: flags, delay: 0 as const, ssrc: this.state.ssrc };
+    this.emit({ type: "send", message: { op: VoiceOpcode.Speaking, d } });
+  }
+}
+
+/** The URL of an endpoint, port included as given; 443 where none is. */
+export function gatewayUrl(endpoint: string, version: number): string {
+  const base = endpoint.startsWith("ws://") ? endpoint : `wss://${endpoint}`;
+  return `${base}/?v=${version}`;
+}
+
+/** Whether an endpoint is `host`, `host:port`, or, where allowed, `ws://host:port`. */
+export function isEndpoint(endpoint: string, insecure: boolean): boolean {
+  const host = insecure ? endpoint.replace(/^ws:\/\//, "") : endpoint;
+  return /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i.test(host);
+}
