@@ -38,7 +38,7 @@ fn plays_a_file_and_stays_for_a_seek() {
     let data = content(500 * CHUNK + 17);
     let mut bench = Bench::new(config());
     let mut listener = bench.load(1, folder.file("a.chunks", &data));
-    assert_eq!(listener.to_end(), data);
+    assert_eq!(listener.rest(), data);
     bench.ended(1);
     bench.host.seek(1, 1, 499 * 20, 8);
     let (frame, meta) = listener.next();
@@ -49,7 +49,7 @@ fn plays_a_file_and_stays_for_a_seek() {
     bench.ended(1);
     bench.host.seek(1, 2, 0, 9);
     assert_eq!(
-        listener.to_end(),
+        listener.rest(),
         data[500 * CHUNK..],
         "another track's seek has no effect"
     );
@@ -70,7 +70,7 @@ fn of_many_seeks_the_last_one_counts() {
         (frame.as_slice(), meta.position_ms),
         (&data[30_000..30_100], 301 * 20)
     );
-    listener.to_end();
+    listener.rest();
     bench.ended(1);
 }
 

@@ -43,7 +43,7 @@ fn plays_a_body_byte_for_byte() {
     let server = Server::start(move |request, reply| reply.whole(request, &sent, ETAG));
     let mut bench = Bench::new(config());
     let mut listener = bench.load(1, server.source("/a.chunks"));
-    assert_eq!(listener.to_end(), data);
+    assert_eq!(listener.rest(), data);
     bench.ended(1);
     let opened = bench.wait_for(1, |event| match event {
         FeedEvent::Opened { info, track, .. } => Some((info.duration_ms, *track)),
@@ -68,7 +68,7 @@ fn plays_bodies_without_ranges_or_length() {
             reply.raw(&sent);
         });
         let mut bench = Bench::new(config());
-        assert_eq!(bench.load(1, server.source("/a")).to_end(), data);
+        assert_eq!(bench.load(1, server.source("/a")).rest(), data);
         bench.ended(1);
     }
 }
@@ -82,7 +82,7 @@ fn ignores_what_comes_after_the_announced_length() {
         reply.raw(&sent);
     });
     let mut bench = Bench::new(config());
-    assert_eq!(bench.load(1, server.source("/a")).to_end(), data[..10_000]);
+    assert_eq!(bench.load(1, server.source("/a")).rest(), data[..10_000]);
     bench.ended(1);
 }
 
@@ -103,7 +103,7 @@ fn joins_the_parts_of_a_server_that_sends_only_some_at_a_time() {
         reply.raw(&sent[start..end]);
     });
     let bench = Bench::new(config());
-    assert_eq!(bench.load(1, server.source("/a")).to_end(), data);
+    assert_eq!(bench.load(1, server.source("/a")).rest(), data);
     assert_eq!(server.requests().len(), 5);
 }
 
@@ -119,7 +119,7 @@ fn seeks_with_a_range_request() {
     let (frame, meta) = listener.first_of(8);
     assert_eq!(frame, data[19_900 * CHUNK..19_901 * CHUNK]);
     assert_eq!((meta.position_ms, meta.last), (19_901 * 20, false));
-    assert_eq!(listener.to_end(), data[19_901 * CHUNK..]);
+    assert_eq!(listener.rest(), data[19_901 * CHUNK..]);
     bench.ended(1);
     let requests = server.requests();
     assert_eq!(requests[1].offset(), 19_900 * CHUNK);
@@ -159,7 +159,7 @@ fn resumes_a_broken_body_at_the_same_byte() {
         reply.part(request, &sent, ETAG, len);
     });
     let mut bench = Bench::new(config());
-    assert_eq!(bench.load(1, server.source("/a")).to_end(), data);
+    assert_eq!(bench.load(1, server.source("/a")).rest(), data);
     bench.ended(1);
     let requests = server.requests();
     assert_eq!(requests.len(), 2);
@@ -184,7 +184,7 @@ fn resumes_by_reading_again_where_a_server_knows_no_ranges() {
         reply.raw(&sent[..len]);
     });
     let mut bench = Bench::new(config());
-    assert_eq!(bench.load(1, server.source("/a")).to_end(), data);
+    assert_eq!(bench.load(1, server.source("/a")).rest(), data);
     bench.ended(1);
 }
 
@@ -244,6 +244,17 @@ fn what_came_before_a_failure_is_played() {
     let mut bench = Bench::new(config());
     let mut listener = bench.load(1, server.source("/a"));
     assert_eq!(listener.take(60_000), data[..60_000]);
+    assert_eq!(bench.failure(1).0, code::HTTP_TRUNCATED);
+}
+
+#[test]
+fn a_decoder_that_takes_errors_for_the_end_hides_no_failure() {
+    let server = Server::start(|_, reply| {
+        reply.raw("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+        reply.raw(content(50_000));
+    });
+    let mut bench = Bench::new(config());
+    bench.load(1, server.source("/a.deaf")).drain();
     assert_eq!(bench.failure(1).0, code::HTTP_TRUNCATED);
 }
 
@@ -316,7 +327,7 @@ fn an_empty_source_ends_at_once() {
     ] {
         let server = Server::start(move |_, reply| reply.raw(answer));
         let mut bench = Bench::new(config());
-        assert_eq!(bench.load(1, server.source("/a")).to_end(), []);
+        assert_eq!(bench.load(1, server.source("/a")).rest(), []);
         bench.ended(1);
     }
 }
@@ -350,7 +361,7 @@ fn follows_five_redirects_and_no_more() {
         ));
     });
     let bench = Bench::new(config());
-    assert_eq!(bench.load(1, server.source("/dir/a")).to_end(), data);
+    assert_eq!(bench.load(1, server.source("/dir/a")).rest(), data);
     assert_eq!(server.requests()[5].path, "/dir/hop4");
 
     let (code, _, requests) = failure_of(config(), |_, reply| {

@@ -60,11 +60,11 @@ fn a_read_that_stalls_in_a_frame_gives_its_worker_away() {
     let mut stalled = bench.load(1, server.source("/a.whole"));
     bench.stalled(1);
     let mut beside = bench.load(2, file.source());
-    assert_eq!(beside.to_end(), data);
+    assert_eq!(beside.rest(), data);
     bench.ended(2);
     assert!(stalled.0.is_empty());
     server.release();
-    assert_eq!(stalled.to_end(), data[..CHUNK]);
+    assert_eq!(stalled.rest(), data[..CHUNK]);
     bench.ended(1);
 }
 
@@ -82,11 +82,11 @@ fn many_stalled_sources_leave_the_one_worker_to_a_file() {
         .collect();
     until("all asked", || server.requests().len() == stalled.len());
     let mut beside = bench.load(1, file.source());
-    assert_eq!(beside.to_end(), data);
+    assert_eq!(beside.rest(), data);
     server.release();
     for (feed, listener) in &mut stalled {
         let expected = [CHUNK, data.len()][*feed as usize % 2];
-        assert_eq!(listener.to_end(), data[..expected], "feed {feed}");
+        assert_eq!(listener.rest(), data[..expected], "feed {feed}");
         bench.ended(*feed);
     }
 }
@@ -102,7 +102,7 @@ fn beyond_the_cap_a_waiting_read_fails_its_own_feed() {
     });
     let _stalled = bench.load(1, server.source("/a.whole"));
     assert_eq!(bench.failure(1).0, code::HTTP_STALLED);
-    assert_eq!(bench.load(2, file.source()).to_end(), data);
+    assert_eq!(bench.load(2, file.source()).rest(), data);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_panic_or_a_lie_of_a_decoder_costs_its_own_feed() {
     let mut listener = bench.load(2, bad.source());
     listener.next();
     bench.host.cancel(2, 1);
-    assert_eq!(good.to_end(), data[CHUNK..]);
+    assert_eq!(good.rest(), data[CHUNK..]);
     bench.ended(1);
     until("decoders are dropped", || {
         bench.decoders_alive.load(Ordering::SeqCst) == 1
@@ -148,7 +148,7 @@ fn a_new_load_replaces_and_a_cancel_ends_silently() {
     let stalled = bench.load_track(1, 1, server.source("/a.whole"));
     until("it asked", || server.requests().len() == 1);
     let mut new = bench.load_track(1, 2, file.source());
-    assert_eq!(new.to_end(), data);
+    assert_eq!(new.rest(), data);
     bench.ended(1);
     until("the queue is abandoned", || stalled.0.is_abandoned());
 
@@ -187,7 +187,7 @@ fn one_worker_serves_hundreds_of_feeds() {
         .map(|feed| (feed, bench.load(feed, file.source())))
         .collect();
     for (feed, listener) in &mut listeners {
-        assert_eq!(listener.to_end(), data, "feed {feed}");
+        assert_eq!(listener.rest(), data, "feed {feed}");
         bench.ended(*feed);
     }
     let others = bench.others();

@@ -192,7 +192,7 @@ impl FeedHost {
             cancelled: Arc::new(AtomicBool::new(false)),
             playback: Playback::default(),
         };
-        self.pool.insert(job, load, pipe);
+        self.pool.insert(Box::new(job), load, pipe);
     }
 
     /// Goes on at `position_ms` of source time, with frames of `epoch`. Of several seeks the last one

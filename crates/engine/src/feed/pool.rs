@@ -73,8 +73,8 @@ struct Entry {
 }
 
 enum Place {
-    Queued(Job),
-    Parked(Job),
+    Queued(Box<Job>),
+    Parked(Box<Job>),
     /// With a worker; `again` when something came up in the meantime.
     Working {
         again: bool,
@@ -83,7 +83,7 @@ enum Place {
 
 enum Task {
     Step {
-        job: Job,
+        job: Box<Job>,
         load: u64,
         seek: Option<Seek>,
     },
@@ -124,7 +124,7 @@ impl Pool {
     }
 
     /// Takes a feed in. An earlier one of the same id is over.
-    pub(super) fn insert(&self, job: Job, load: u64, pipe: Option<Arc<Pipe>>) {
+    pub(super) fn insert(&self, job: Box<Job>, load: u64, pipe: Option<Arc<Pipe>>) {
         let mut state = self.lock();
         let (id, ticket) = (job.id, state.next_number());
         let entry = Entry {
@@ -331,7 +331,7 @@ impl Pool {
         }
     }
 
-    fn put_back(&self, job: Job, load: u64, next: Next) {
+    fn put_back(&self, job: Box<Job>, load: u64, next: Next) {
         let mut state = self.lock();
         let id = job.id;
         let ticket = state.next_number();
@@ -437,7 +437,7 @@ impl State {
     fn discard(&mut self, entry: Entry) -> Option<Arc<Pipe>> {
         entry.cancelled.store(true, Ordering::Release);
         if let Place::Queued(job) | Place::Parked(job) = entry.place {
-            self.discarded.push(job);
+            self.discarded.push(*job);
         }
         entry.pipe
     }
