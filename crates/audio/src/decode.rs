@@ -38,7 +38,7 @@ impl Block {
         let frames = hole.clamp(0, i64::from(self.rate) * MAX_FILL_SECONDS) as usize;
         let count = frames * self.channels.count();
         self.samples.splice(0..0, std::iter::repeat_n(0.0, count));
-        self.start -= frames as i64;
+        self.start = self.start.saturating_sub(frames as i64);
     }
 }
 
@@ -237,7 +237,7 @@ impl MediaReader {
         self.expected = Some(block.start.saturating_add(block.frames() as i64));
         if let Some(length) = edit.length {
             let end = self.demuxer.samples(length.into(), block.rate);
-            let heard = usize::try_from(end - block.start).unwrap_or(0);
+            let heard = usize::try_from(end.saturating_sub(block.start)).unwrap_or(0);
             block
                 .samples
                 .truncate(heard.saturating_mul(block.channels.count()));

@@ -19,12 +19,14 @@ use symphonia::default::{formats, get_codecs};
 use crate::error::{AudioError, AudioErrorCode};
 use crate::input::{Input, ReadBudget};
 use crate::mp4_edit::{self, Edit};
-use crate::probe::Kind;
+use crate::probe::{Kind, matroska_end};
 
 /// Bytes that may be read while a file is opened: its headers, tags and pictures.
 const OPEN_BUDGET: u64 = 64 << 20;
 /// Bytes that may be read for one packet.
 const PACKET_BUDGET: u64 = 16 << 20;
+/// The latest place that is told apart, in samples; thousands of years.
+const MAX_SAMPLES: i128 = 1 << 52;
 
 /// What a call into symphonia may come to, apart from its result.
 pub(crate) enum Fault {
@@ -64,6 +66,9 @@ impl Demuxer {
         } else {
             Edit::default()
         };
+        if kind == Kind::Matroska && is_cut_off(&input) {
+            input.appear_as_stream();
+        }
         let stream = MediaSourceStream::new(Box::new(input), MediaSourceStreamOptions::default());
         budget.refill(OPEN_BUDGET);
         let format = open_format(kind, stream, &budget).map_err(|error| {
@@ -153,11 +158,11 @@ impl Demuxer {
         contained(self.kind, &self.budget, call)
     }
 
-    /// Converts a timestamp of the container to samples at `rate` Hz.
+    /// Converts a timestamp of the container to samples at `rate` Hz; absurd ones become very late.
     pub(crate) fn samples(&self, ticks: i128, rate: u32) -> i64 {
         let scaled = ticks * i128::from(self.time_base.numer.get()) * i128::from(rate);
         let samples = scaled.div_euclid(i128::from(self.time_base.denom.get()));
-        i64::try_from(samples).unwrap_or(0)
+        samples.clamp(-MAX_SAMPLES, MAX_SAMPLES) as i64
     }
 
     /// The length of one tick of the timestamps in samples at `rate` Hz, rounded up.
@@ -247,6 +252,15 @@ fn open_format(
         }
         error => error,
     })
+}
+
+/// Whether a Matroska file ends before its segment does: symphonia then misses the index at its end
+/// and refuses the whole, though what is there can be played.
+fn is_cut_off(input: &Input) -> bool {
+    let stated = matroska_end(input.head());
+    stated
+        .zip(input.len())
+        .is_some_and(|(stated, len)| stated > len)
 }
 
 fn choose_stream(

@@ -61,6 +61,7 @@ pub(crate) struct Input {
     position: u64,
     source_position: u64,
     budget: Arc<ReadBudget>,
+    plain_stream: bool,
 }
 
 impl Input {
@@ -77,6 +78,7 @@ impl Input {
             position: 0,
             source_position: 0,
             budget: Arc::default(),
+            plain_stream: false,
         };
         input.budget.refill(u64::MAX);
         let probe = |error: io::Error| AudioError::io("probe", &error);
@@ -109,6 +111,11 @@ impl Input {
     /// The length in bytes, when known, counted from position 0.
     pub(crate) fn len(&self) -> Option<u64> {
         self.len.map(|len| len.saturating_sub(self.base))
+    }
+
+    /// Makes a container's reader take this for a stream without length, in which it does not jump.
+    pub(crate) fn appear_as_stream(&mut self) {
+        self.plain_stream = true;
     }
 
     pub(crate) fn seekable(&self) -> bool {
@@ -230,11 +237,11 @@ impl Seek for Input {
 
 impl MediaSource for Input {
     fn is_seekable(&self) -> bool {
-        self.seekable
+        self.seekable && !self.plain_stream
     }
 
     fn byte_len(&self) -> Option<u64> {
-        self.len()
+        self.len().filter(|_| !self.plain_stream)
     }
 }
 

@@ -73,7 +73,8 @@ impl Passthrough {
             });
         };
         out[..frame.len()].copy_from_slice(&frame);
-        let end = (start + FRAME_SAMPLES as i64)
+        let end = start
+            .saturating_add(FRAME_SAMPLES as i64)
             .min(self.heard_to.max(start))
             .min(self.end);
         let position_ms = end.max(0) as u64 / SAMPLES_PER_MS as u64;
@@ -147,7 +148,7 @@ impl Passthrough {
         let (from, end, heard_to) = (self.from, self.end, self.heard_to);
         let pushed = self.reframer.push(&packet.data, |frame| {
             let start = *cursor;
-            *cursor += FRAME_SAMPLES as i64;
+            *cursor = cursor.saturating_add(FRAME_SAMPLES as i64);
             if *cursor > from && start < end.min(heard_to) {
                 queue.push_back((frame.to_vec(), start));
             }

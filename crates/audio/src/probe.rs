@@ -156,6 +156,30 @@ fn adts_frame_len(data: &[u8]) -> Option<usize> {
     (len > 7).then_some(len)
 }
 
+/// Where a Matroska file's segment ends by its own statement; `None` when it does not say.
+pub(crate) fn matroska_end(head: &[u8]) -> Option<u64> {
+    let (header_len, at) = read_vint(head, 4)?;
+    let segment = usize::try_from(header_len).ok()?.checked_add(at)?;
+    if head.get(segment..segment.checked_add(4)?)? != [0x18, 0x53, 0x80, 0x67] {
+        return None;
+    }
+    let (len, at) = read_vint(head, segment + 4)?;
+    (at as u64).checked_add(len)
+}
+
+/// An EBML length and the position behind it; `None` when it is cut off or stands for unknown.
+fn read_vint(head: &[u8], at: usize) -> Option<(u64, usize)> {
+    let first = *head.get(at)?;
+    let count = first.leading_zeros() as usize + 1;
+    let bytes = head.get(at..at + count).filter(|_| count <= 8)?;
+    let value = bytes
+        .iter()
+        .fold(0, |value, &byte| value << 8 | u64::from(byte));
+    let mask = (1 << (7 * count)) - 1;
+    let value = value & mask;
+    (value != mask).then_some((value, at + count))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -141,7 +141,8 @@ impl Transcode {
         if let Some(late) = reached.filter(|&reached| reached > target) {
             // The container went too far: say so rather than claim the place that was asked for.
             self.wanted_from = late;
-            self.start = late.max(0) as u64 * 1000 / u64::from(self.rate) * SAMPLES_PER_MS;
+            let late_ms = u128::from(late.max(0) as u64) * 1000 / u128::from(self.rate);
+            self.start = (late_ms as u64).saturating_mul(SAMPLES_PER_MS);
         }
         Ok(self.start / SAMPLES_PER_MS)
     }

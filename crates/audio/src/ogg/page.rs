@@ -11,6 +11,8 @@ pub(crate) const MAX_PAGE: usize = 27 + 255 + 255 * 255;
 const MAX_GARBAGE: u64 = 1 << 20;
 /// Pages in a row with a wrong checksum that are skipped.
 const MAX_BAD_PAGES: u32 = 64;
+/// Granule positions from here on are as good as none; 186 years.
+const MAX_GRANULE: i64 = 1 << 48;
 const CHUNK: usize = 16 * 1024;
 
 /// One page.
@@ -129,7 +131,7 @@ impl PageReader {
         let page = Page {
             serial: word(14),
             sequence: word(18),
-            granule: (granule >= 0).then_some(granule),
+            granule: (0..MAX_GRANULE).contains(&granule).then_some(granule),
             continued: bytes[5] & 1 != 0,
             begins: bytes[5] & 2 != 0,
             ends: bytes[5] & 4 != 0,

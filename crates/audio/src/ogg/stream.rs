@@ -243,7 +243,7 @@ impl OggOpus {
         let open = self
             .partial
             .take()
-            .filter(|bytes| page.continued == !bytes.is_empty());
+            .filter(|bytes| page.continued != bytes.is_empty());
         self.partial = open.or_else(|| (!page.continued).then(Vec::new));
         let packets = self.assemble(&page)?;
         let total: i64 = packets.iter().map(|(_, samples)| *samples as i64).sum();

@@ -104,11 +104,11 @@ pub fn wav_header(rate: u32, channels: u16, data_len: u32) -> Vec<u8> {
 pub fn snr_at(wanted: &[[f32; 2]], heard: &[f32], lag: usize) -> f64 {
     let (mut signal, mut noise) = (0.0, 0.0);
     for (n, frame) in wanted.iter().enumerate() {
-        for channel in 0..2 {
+        for (channel, &want) in frame.iter().enumerate() {
             let Some(&sample) = heard.get(2 * (n + lag) + channel) else {
                 continue;
             };
-            let want = f64::from(frame[channel]);
+            let want = f64::from(want);
             signal += want * want;
             noise += (want - f64::from(sample)).powi(2);
         }
