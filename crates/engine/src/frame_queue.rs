@@ -26,7 +26,7 @@ const MIN_CAPACITY_BYTES: usize = RECORD_HEADER_LEN + MAX_FRAME_LEN;
 /// What travels with a frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct FrameMeta {
-    /// Which seek this frame belongs to; frames of another epoch than the flow's are discarded.
+    /// Which seek this frame belongs to; frames of an older epoch than the flow's are discarded.
     pub epoch: u16,
     /// Source time of the end of this frame, in milliseconds.
     pub position_ms: u32,
@@ -115,11 +115,13 @@ impl FrameConsumer {
         Some((len, meta))
     }
 
-    /// Drops the frames at the front that are not of `epoch`, and returns how many.
+    /// Drops the frames at the front that are older than `epoch`, and returns how many.
+    ///
+    /// Epochs wrap: those up to 32,767 steps back count as older.
     pub fn discard_older_than(&mut self, epoch: u16) -> usize {
         let mut discarded = 0;
         while let Some((len, meta)) = self.peek_header() {
-            if meta.epoch == epoch {
+            if epoch.wrapping_sub(meta.epoch) as i16 <= 0 {
                 break;
             }
             let Ok(chunk) = self.bytes.read_chunk(len) else {
@@ -142,6 +144,11 @@ impl FrameConsumer {
         self.len() == 0
     }
 
+    /// A view of [`len`](Self::len) for other threads.
+    pub fn depth(&self) -> QueueDepth {
+        QueueDepth(Arc::clone(&self.frames))
+    }
+
     /// Whether the feed has dropped its end: what is queued is all there will be.
     pub fn is_abandoned(&self) -> bool {
         self.bytes.is_abandoned()
@@ -159,6 +166,17 @@ impl FrameConsumer {
     fn forget_front(&mut self) {
         self.peeked = None;
         self.frames.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How many frames wait in a queue, seen from anywhere.
+#[derive(Clone, Debug, Default)]
+pub struct QueueDepth(Arc<AtomicUsize>);
+
+impl QueueDepth {
+    /// Frames that wait right now.
+    pub fn frames(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -247,6 +265,14 @@ mod tests {
         assert_eq!(consumer.pop(&mut out), Some((5, meta(2, 0))));
         assert_eq!(consumer.discard_older_than(3), 1);
         assert!(consumer.is_empty());
+    }
+
+    #[test]
+    fn frames_of_a_newer_epoch_stay_also_around_the_wrap() {
+        let (mut producer, mut consumer) = frame_queue(DEFAULT_CAPACITY_BYTES);
+        assert!(producer.try_push(&[1], meta(0, 0)));
+        assert_eq!(consumer.discard_older_than(u16::MAX), 0);
+        assert_eq!(consumer.discard_older_than(1), 1);
     }
 
     #[test]

@@ -1,4 +1,43 @@
 //! Everything that does: pacers, sockets, feeds, statistics.
+//!
+//! ```text
+//!  callers ──▶ Engine ──▶ Control (one mutex, never taken by a pacer)
+//!                │           │ commands: one lock-free ring per pacer
+//!                │           ▼
+//!                │        Pacer ── packets ──▶ sockets ──▶ cadenza-net ──▶ Control ──▶ events
+//!                ▼           │                                  ▲
+//!             FeedHost ── frames (one ring per flow)            │
+//!                            └── notices, garbage ──────────────┘
+//! ```
+//!
+//! A pacer thread never allocates, frees, locks, logs, reads a source, decodes or waits for anything
+//! but time. Linux only: it sleeps with `clock_nanosleep` and polls with `epoll`.
 
+#![forbid(unsafe_code)]
+
+pub mod clock;
+mod config;
+mod control;
+mod engine;
+mod error;
+mod event;
 pub mod feed;
+pub mod flow;
 pub mod frame_queue;
+pub mod pacer;
+mod stats;
+mod threads;
+pub mod transport;
+
+pub use cadenza_audio::{EncoderSettings, TrackInfo};
+pub use cadenza_proto::transport::TransportMode;
+
+pub use config::{EngineConfig, PlayRequest};
+pub use engine::Engine;
+pub use error::EngineError;
+pub use event::{EndReason, EngineEvent, Wake};
+pub use feed::SourceSpec;
+pub use stats::{EngineStats, FlowStats, LatenessSummary, PacerStats};
+
+/// Names a flow for as long as the engine lives.
+pub type FlowId = u32;

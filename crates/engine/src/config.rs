@@ -1,0 +1,70 @@
+//! What can be chosen when an engine starts, and what can be asked to play.
+
+use cadenza_audio::EncoderSettings;
+
+use crate::feed::{FeedConfig, SourceSpec};
+
+/// Sizes and policies of an engine. All take effect when it starts.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Sending threads, 1 to 16. Default 1, which carries thousands of flows.
+    pub pacers: usize,
+    /// Threads that demux, decode and encode, 1 to 64. Default 2.
+    pub decode_workers: usize,
+    /// Events that may wait undrained; more are dropped and counted. Default 65,536.
+    pub event_capacity: usize,
+    /// Lets HTTP sources reach loopback, link-local and private addresses. Default `false`.
+    pub allow_private_hosts: bool,
+    /// Flows that one pacer has places for. Default 8,192; a place costs about 130 bytes.
+    pub max_flows: usize,
+    /// After how long without a frame a track counts as stalled, milliseconds. Default 10,000.
+    pub stall_ms: u32,
+    /// Bytes of Opus that wait ahead of each playing flow. Default 8 KiB, half a second at 128 kbit/s.
+    pub queue_bytes: usize,
+    /// Further limits on sources; `decode_workers` and `allow_private_hosts` above win over it.
+    pub feeds: FeedConfig,
+}
+
+impl Default for EngineConfig {
+    fn default() -> EngineConfig {
+        EngineConfig {
+            pacers: 1,
+            decode_workers: 2,
+            event_capacity: 65_536,
+            allow_private_hosts: false,
+            max_flows: 8_192,
+            stall_ms: 10_000,
+            queue_bytes: crate::frame_queue::DEFAULT_CAPACITY_BYTES,
+            feeds: FeedConfig::default(),
+        }
+    }
+}
+
+impl EngineConfig {
+    /// The configuration with every value inside its range.
+    pub(crate) fn resolved(mut self) -> EngineConfig {
+        self.pacers = self.pacers.clamp(1, 16);
+        self.decode_workers = self.decode_workers.clamp(1, 64);
+        self.event_capacity = self.event_capacity.clamp(1, 1 << 20);
+        self.max_flows = self.max_flows.clamp(1, 1 << 20);
+        self.queue_bytes = self.queue_bytes.clamp(0, 1 << 20);
+        self.feeds.decode_workers = self.decode_workers;
+        self.feeds.allow_private_hosts = self.allow_private_hosts;
+        self
+    }
+}
+
+/// One track to play.
+#[derive(Clone, Debug)]
+pub struct PlayRequest {
+    /// Chosen by the caller; comes back in the track's events.
+    pub track: u32,
+    /// Where the bytes are.
+    pub source: SourceSpec,
+    /// Where to begin, in milliseconds of source time.
+    pub start_ms: u64,
+    /// Where to end, in milliseconds of source time; `None` is the end of the source.
+    pub end_ms: Option<u64>,
+    /// For tracks that have to be encoded.
+    pub encoder: EncoderSettings,
+}

@@ -1,0 +1,45 @@
+//! Why a call to the engine fails.
+
+use std::io;
+
+/// An engine call that could not be carried out. [`code`](EngineError::code) is stable; texts are not.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The pacer has not yet applied what was asked before; try again after a period.
+    #[error("the engine has too many unfinished commands; try again in a moment")]
+    Busy,
+    /// A session needs a socket; open a transport first.
+    #[error("the flow has no open transport")]
+    NoTransport,
+    /// The engine was shut down; start another.
+    #[error("the engine has been shut down")]
+    ShutDown,
+    /// The system refused a socket; check limits on open files and the network.
+    #[error("cannot open a UDP socket: {0}")]
+    SocketFailed(#[source] io::Error),
+    /// The system refused a thread, an event descriptor or randomness.
+    #[error("cannot start the engine: {0}")]
+    StartFailed(#[source] io::Error),
+    /// Every place on every pacer is taken; see [`EngineConfig::max_flows`](crate::EngineConfig).
+    #[error("the engine carries as many flows as it was configured for")]
+    TooManyFlows,
+    /// The flow was destroyed or never existed.
+    #[error("there is no such flow")]
+    UnknownFlow,
+}
+
+impl EngineError {
+    /// The code as a stable snake_case string.
+    pub fn code(&self) -> &'static str {
+        match self {
+            EngineError::Busy => "engine_busy",
+            EngineError::NoTransport => "no_transport",
+            EngineError::ShutDown => "engine_closed",
+            EngineError::SocketFailed(_) => "socket_failed",
+            EngineError::StartFailed(_) => "engine_start_failed",
+            EngineError::TooManyFlows => "too_many_flows",
+            EngineError::UnknownFlow => "unknown_flow",
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The sending side of one call, owned by its pacer: what to send next, when, and through what.
+
+mod feed;
+mod pending;
+mod session;
+mod shared;
+mod turn;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use cadenza_proto::schedule::SendSchedule;
+use cadenza_proto::silence::SilenceTail;
+
+pub use feed::{Feed, FeedKind};
+pub use session::{Session, SessionSeed};
+pub(crate) use shared::Counter;
+pub use shared::FlowShared;
+pub(crate) use turn::{Buffers, TurnIo};
+
+use crate::FlowId;
+use crate::transport::LinkHealth;
+use pending::Pending;
+
+/// A socket, as the packet sink knows it.
+#[derive(Clone, Debug)]
+pub struct Link<H> {
+    /// What the sink sends through.
+    pub handle: H,
+    /// Comes back in events about this transport.
+    pub generation: u32,
+}
+
+/// State of one call on its pacer.
+pub struct Flow<H> {
+    id: FlowId,
+    shared: Arc<FlowShared>,
+    link: Option<Link<H>>,
+    session: Option<Box<Session>>,
+    /// Whether the session belongs to the present link.
+    live: bool,
+    feed: Option<Box<Feed>>,
+    /// The epoch whose seek was carried out last.
+    epoch: u16,
+    schedule: SendSchedule,
+    tail: SilenceTail,
+    /// Whether sound went out and the silence after it is not complete.
+    winding_down: bool,
+    health: LinkHealth,
+    pending: Pending,
+}
+
+impl<H> Flow<H> {
+    /// A flow with no socket, no keys and nothing to play.
+    pub fn new(id: FlowId, shared: Arc<FlowShared>) -> Flow<H> {
+        Flow {
+            id,
+            epoch: shared.epoch.load(Ordering::Acquire),
+            shared,
+            link: None,
+            session: None,
+            live: false,
+            feed: None,
+            schedule: SendSchedule::new(0),
+            tail: SilenceTail::default(),
+            winding_down: false,
+            health: LinkHealth::default(),
+            pending: Pending::default(),
+        }
+    }
+
+    /// Installs a socket; sealing stops until a session follows. Returns the former socket.
+    pub(crate) fn set_link(&mut self, link: Option<Link<H>>) -> Option<Link<H>> {
+        self.live = false;
+        self.health = LinkHealth::default();
+        self.pending.failing = None;
+        self.forget_tail();
+        std::mem::replace(&mut self.link, link)
+    }
+
+    /// Installs keys. Returns the former session.
+    pub(crate) fn set_session(&mut self, session: Box<Session>) -> Option<Box<Session>> {
+        self.live = self.link.is_some();
+        self.session.replace(session)
+    }
+
+    /// Lets the session at rest go on.
+    pub(crate) fn revive_session(&mut self, ssrc: u32) {
+        if let Some(session) = &mut self.session {
+            session.set_ssrc(ssrc);
+            self.live = self.link.is_some();
+        }
+    }
+
+    /// Installs what plays from now on. Returns what played.
+    pub(crate) fn set_feed(&mut self, feed: Option<Box<Feed>>) -> Option<Box<Feed>> {
+        // Control has already told how the former track ended.
+        self.pending.forget_track();
+        if let Some(feed) = &feed {
+            self.shared
+                .position_ms
+                .store(feed.start_ms(), Ordering::Relaxed);
+        }
+        std::mem::replace(&mut self.feed, feed)
+    }
+
+    /// Takes in a pause, a seek or pushed frames.
+    pub(crate) fn take_poke(&mut self) {
+        self.shared.poked.store(false, Ordering::SeqCst);
+        self.follow_seek();
+        if self.is_paused() {
+            self.forget_dryness();
+        }
+    }
+
+    /// Starts the grid anew: the flow was given a place on the wheel.
+    pub(crate) fn begin_turns(&mut self, first_due_ns: u64) {
+        self.schedule = SendSchedule::new(first_due_ns);
+    }
+
+    /// Whether the flow has something to do every period. One that has not costs no wake-up.
+    pub(crate) fn wants_turns(&self) -> bool {
+        self.winding_down || !self.pending.is_empty() || self.wants_frames()
+    }
+
+    fn wants_frames(&self) -> bool {
+        let Some(feed) = &self.feed else { return false };
+        if self.is_paused() || feed.is_over() {
+            return false;
+        }
+        let has_or_gets_frames = feed.comes_by_itself() || !feed.is_empty();
+        has_or_gets_frames && (self.may_send() || !feed.is_started())
+    }
+
+    /// Whether there is a socket, and keys that belong to it.
+    fn may_send(&self) -> bool {
+        self.live
+            && self
+                .session
+                .as_ref()
+                .is_some_and(|session| session.is_ready())
+    }
+
+    fn is_paused(&self) -> bool {
+        self.shared.paused.load(Ordering::Relaxed)
+    }
+
+    /// Drops the frames from before a seek and moves the position.
+    fn follow_seek(&mut self) {
+        let epoch = self.shared.epoch.load(Ordering::Acquire);
+        if epoch == self.epoch {
+            return;
+        }
+        self.epoch = epoch;
+        let position_ms = self.shared.seek_ms.load(Ordering::Relaxed);
+        self.shared
+            .position_ms
+            .store(position_ms, Ordering::Relaxed);
+        if let Some(feed) = &mut self.feed {
+            feed.discard_older_than(epoch);
+            feed.forget_dryness();
+        }
+    }
+
+    fn forget_dryness(&mut self) {
+        if let Some(feed) = &mut self.feed {
+            feed.forget_dryness();
+        }
+    }
+
+    /// With nothing to send through, silence is owed to nobody.
+    fn forget_tail(&mut self) {
+        self.tail = SilenceTail::default();
+        self.winding_down = false;
+    }
+}

@@ -1,0 +1,82 @@
+//! What turns an Opus frame into a sealed datagram: keys, SSRC, sequence and timestamp.
+
+use cadenza_dave::{FrameSession, NO_ENCRYPTION, Protected};
+use cadenza_proto::clock_line::RtpClock;
+use cadenza_proto::rtp::{Sequence, Ssrc, Timestamp};
+use cadenza_proto::transport::{Sealer, TransportMode};
+
+/// One key's worth of sending. It outlives its socket, because its nonces must never start again.
+pub struct Session {
+    sealer: Sealer,
+    ssrc: Ssrc,
+    seed: SessionSeed,
+    /// Begins with the first packet.
+    rtp: Option<RtpClock>,
+    frames: FrameSession,
+}
+
+/// Start values of a session. RFC 3550 wants them at random.
+#[derive(Clone, Copy, Default)]
+pub struct SessionSeed {
+    /// Where the nonces start.
+    pub nonce: [u8; 24],
+    /// The first packet's sequence number.
+    pub sequence: u16,
+    /// The first packet's timestamp.
+    pub timestamp: u32,
+}
+
+/// Why a frame did not become a datagram.
+pub(crate) enum NotSealed {
+    /// End-to-end encryption is not ready, and nothing may go out in clear.
+    Held,
+    /// The frame cannot be sealed, because it is too long.
+    Refused,
+}
+
+impl Session {
+    /// A session that has sent nothing yet.
+    pub fn new(mode: TransportMode, key: &[u8; 32], ssrc: u32, seed: SessionSeed) -> Session {
+        Session {
+            sealer: Sealer::new(mode, key, seed.nonce),
+            ssrc: Ssrc(ssrc),
+            seed,
+            rtp: None,
+            frames: FrameSession::null(NO_ENCRYPTION),
+        }
+    }
+
+    /// Goes on under another SSRC.
+    pub(crate) fn set_ssrc(&mut self, ssrc: u32) {
+        self.ssrc = Ssrc(ssrc);
+    }
+
+    /// Whether sound may be sent.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.frames.is_ready()
+    }
+
+    /// Writes the datagram for `frame`, due at `due_ns`, to `out` and returns its length.
+    /// `scratch` is room for the end-to-end encrypted frame.
+    pub(crate) fn seal(
+        &mut self,
+        due_ns: u64,
+        frame: &[u8],
+        scratch: &mut [u8],
+        out: &mut [u8],
+    ) -> Result<usize, NotSealed> {
+        let Protected::Send(payload) = self.frames.protect(frame, scratch) else {
+            return Err(NotSealed::Held);
+        };
+        let (seed, ssrc) = (self.seed, self.ssrc);
+        let rtp = self.rtp.get_or_insert_with(|| {
+            let (sequence, timestamp) = (Sequence(seed.sequence), Timestamp(seed.timestamp));
+            RtpClock::new(ssrc, sequence, timestamp, due_ns)
+        });
+        let mut header = rtp.stamp(due_ns);
+        header.ssrc = ssrc;
+        self.sealer
+            .seal(&header, payload, out)
+            .map_err(|_| NotSealed::Refused)
+    }
+}

@@ -1,0 +1,86 @@
+//! What other threads ask of a pacer, and what it hands back to be freed.
+
+use crate::flow::{Feed, Flow, Link, Session};
+
+/// One change, applied at the start of a tick. What it carries was allocated by the sender.
+pub enum Command<H> {
+    /// A new flow takes a free place.
+    Insert {
+        /// The place.
+        place: u32,
+        /// The flow.
+        flow: Box<Flow<H>>,
+    },
+    /// A flow leaves, whatever it does.
+    Remove {
+        /// The place.
+        place: u32,
+    },
+    /// A socket takes the place of a former one. Sealing stops until a session follows.
+    Link {
+        /// The place.
+        place: u32,
+        /// The socket.
+        link: Link<H>,
+    },
+    /// The socket goes away, and the session rests.
+    Unlink {
+        /// The place.
+        place: u32,
+    },
+    /// Keys arrive: sealing starts.
+    Session {
+        /// The place.
+        place: u32,
+        /// Sealer and RTP state.
+        session: Box<Session>,
+    },
+    /// The session at rest starts again under an SSRC, with nonce and sequence going on.
+    Revive {
+        /// The place.
+        place: u32,
+        /// The SSRC to send with.
+        ssrc: u32,
+    },
+    /// A feed takes the place of a former one.
+    Feed {
+        /// The place.
+        place: u32,
+        /// The new feed.
+        feed: Box<Feed>,
+    },
+    /// The feed goes away.
+    Clear {
+        /// The place.
+        place: u32,
+    },
+    /// Something in the shared state has changed: pause, seek, pushed frames.
+    Poke {
+        /// The place.
+        place: u32,
+    },
+}
+
+impl<H> Command<H> {
+    pub(crate) fn place(&self) -> u32 {
+        match self {
+            Command::Insert { place, .. }
+            | Command::Remove { place }
+            | Command::Link { place, .. }
+            | Command::Unlink { place }
+            | Command::Session { place, .. }
+            | Command::Revive { place, .. }
+            | Command::Feed { place, .. }
+            | Command::Clear { place }
+            | Command::Poke { place } => *place,
+        }
+    }
+}
+
+/// What a pacer no longer needs; freed by the thread that reads its reports.
+pub(crate) enum Garbage<H> {
+    Flow(#[expect(dead_code, reason = "held to be dropped")] Box<Flow<H>>),
+    Link(#[allow(dead_code, reason = "held to be dropped")] Link<H>),
+    Session(#[expect(dead_code, reason = "held to be dropped")] Box<Session>),
+    Feed(#[expect(dead_code, reason = "held to be dropped")] Box<Feed>),
+}

@@ -1,0 +1,264 @@
+//! The sending side's heart: a thread that hands every flow's frame to its socket when it is due.
+//!
+//! A tick is a list of phases: take in commands, serve the slots that are due, ring the bell, say
+//! when to come again. Nothing in it allocates, frees, locks, logs or waits; what it no longer needs
+//! goes through a ring to be freed elsewhere. The clock and the packet sink are given from outside.
+
+mod command;
+mod lateness;
+mod meter;
+mod output;
+mod thread;
+mod wheel;
+
+use std::sync::Arc;
+
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use crate::clock::Clock;
+use crate::flow::{Buffers, Flow, TurnIo};
+use crate::transport::{PacketSink, WakeFd};
+
+pub use command::Command;
+pub(crate) use command::Garbage;
+pub use lateness::Lateness;
+pub use meter::PacerCounters;
+pub(crate) use output::Output;
+pub use output::{Notice, PacerReports};
+pub(crate) use thread::{PacerThread, PacerWaker};
+
+use meter::Meter;
+use wheel::{Place, SLOT_NS, SLOTS, Wheel, first_ms, slot_of};
+
+/// Commands applied in one tick; the rest wait for the next one, a millisecond later.
+const COMMANDS_PER_TICK: usize = 512;
+
+/// Sizes of a pacer.
+#[derive(Clone, Copy, Debug)]
+pub struct PacerConfig {
+    /// Flows there are places for; indexes of [`Command`]s lie below it.
+    pub max_flows: usize,
+    /// Commands that may wait.
+    pub commands: usize,
+    /// After how long without a frame a track counts as stalled, milliseconds.
+    pub stall_ms: u32,
+}
+
+/// The other threads' ends of a new pacer.
+pub struct PacerPorts<H> {
+    /// Takes commands, in order.
+    pub commands: Producer<Command<H>>,
+    /// Gives what happened.
+    pub reports: PacerReports<H>,
+    /// Counters, readable at any time.
+    pub counters: Arc<PacerCounters>,
+}
+
+/// All state of one sending thread.
+pub struct Pacer<C, S: PacketSink> {
+    clock: C,
+    sink: S,
+    flows: Vec<Option<Seat<S::Handle>>>,
+    wheel: Wheel,
+    /// The first millisecond whose slot has not been served.
+    cursor_ms: u64,
+    commands: Consumer<Command<S::Handle>>,
+    output: Output<S::Handle>,
+    counters: Arc<PacerCounters>,
+    meter: Meter,
+    buffers: Box<Buffers>,
+    stall_ns: u64,
+}
+
+struct Seat<H> {
+    flow: Box<Flow<H>>,
+    /// Where on the wheel, while the flow has something to do.
+    place: Option<Place>,
+}
+
+impl<C: Clock, S: PacketSink> Pacer<C, S> {
+    /// Makes a pacer with everything it will ever need. `wake` is rung when reports wait.
+    pub fn new(
+        config: PacerConfig,
+        clock: C,
+        sink: S,
+        wake: Arc<WakeFd>,
+    ) -> (Self, PacerPorts<S::Handle>) {
+        let (command_in, command_out) = RingBuffer::new(config.commands);
+        let (output, reports) = output::output(wake);
+        let counters = Arc::new(PacerCounters::default());
+        let mut flows = Vec::new();
+        flows.resize_with(config.max_flows, || None);
+        let now_ns = clock.now_ns();
+        let pacer = Pacer {
+            clock,
+            sink,
+            flows,
+            wheel: Wheel::new(config.max_flows),
+            cursor_ms: now_ns / SLOT_NS,
+            commands: command_out,
+            output,
+            counters: Arc::clone(&counters),
+            meter: Meter::new(now_ns),
+            buffers: Box::default(),
+            stall_ns: u64::from(config.stall_ms) * SLOT_NS,
+        };
+        let ports = PacerPorts {
+            commands: command_in,
+            reports,
+            counters,
+        };
+        (pacer, ports)
+    }
+
+    /// Does all that is due, and says when to come again; `None` means when a command arrives.
+    pub fn tick(&mut self) -> Option<u64> {
+        let began_ns = self.clock.now_ns();
+        self.apply_commands(began_ns);
+        self.serve_due_slots(began_ns / SLOT_NS);
+        self.output.ring();
+        let next_ns = self.next_tick_ns(began_ns);
+        let ended_ns = self.clock.now_ns();
+        self.meter.tick(began_ns, ended_ns, &self.counters);
+        next_ns
+    }
+
+    /// The packet sink, for whoever looks at what it recorded.
+    pub fn sink(&self) -> &S {
+        &self.sink
+    }
+
+    /// Flows that have something to do every period.
+    pub fn active_flows(&self) -> usize {
+        self.wheel.live()
+    }
+
+    /// Whether commands wait for the next tick.
+    pub(crate) fn has_commands(&self) -> bool {
+        !self.commands.is_empty()
+    }
+
+    fn next_tick_ns(&self, now_ns: u64) -> Option<u64> {
+        let slot_ns = self
+            .wheel
+            .next_due_ms(self.cursor_ms)
+            .map(|ms| ms * SLOT_NS);
+        if self.commands.is_empty() {
+            return slot_ns;
+        }
+        let soon_ns = now_ns + SLOT_NS;
+        Some(slot_ns.map_or(soon_ns, |slot_ns| slot_ns.min(soon_ns)))
+    }
+
+    fn serve_due_slots(&mut self, now_ms: u64) {
+        // After a stall each slot is served once; its flows find out themselves what they missed.
+        let from_ms = self.cursor_ms.max((now_ms + 1).saturating_sub(SLOTS));
+        for ms in from_ms..=now_ms {
+            self.serve_slot(slot_of(ms));
+        }
+        self.cursor_ms = self.cursor_ms.max(now_ms + 1);
+    }
+
+    fn serve_slot(&mut self, slot: u8) {
+        let mut at = 0;
+        while let Some(&index) = self.wheel.flows(slot).get(at) {
+            let Some(seat) = &mut self.flows[index as usize] else {
+                debug_assert!(false, "a flow leaves the wheel before its seat is cleared");
+                return;
+            };
+            seat.flow.take_turn(&mut TurnIo {
+                clock: &self.clock,
+                sink: &mut self.sink,
+                buffers: &mut self.buffers,
+                counters: &self.counters,
+                output: &mut self.output,
+                stall_ns: self.stall_ns,
+            });
+            if seat.flow.wants_turns() {
+                at += 1;
+            } else {
+                // Another flow moves to this index, so it stays.
+                self.take_off_wheel(index);
+            }
+        }
+    }
+
+    fn apply_commands(&mut self, now_ns: u64) {
+        for _ in 0..COMMANDS_PER_TICK {
+            if !self.output.has_garbage_room() {
+                break;
+            }
+            let Ok(command) = self.commands.pop() else {
+                break;
+            };
+            let index = command.place();
+            self.apply(command);
+            self.seat_on_wheel(index, now_ns);
+        }
+    }
+
+    fn apply(&mut self, command: Command<S::Handle>) {
+        let index = command.place();
+        if let Command::Insert { flow, .. } = command {
+            let seat = Seat { flow, place: None };
+            let former = self.flows[index as usize].replace(seat);
+            debug_assert!(former.is_none(), "control hands out free places");
+            return;
+        }
+        let Some(seat) = &mut self.flows[index as usize] else {
+            return;
+        };
+        let flow = &mut seat.flow;
+        let left_over = match command {
+            Command::Insert { .. } => None,
+            Command::Remove { .. } => {
+                self.take_off_wheel(index);
+                let seat = self.flows[index as usize].take();
+                seat.map(|seat| Garbage::Flow(seat.flow))
+            }
+            Command::Link { link, .. } => flow.set_link(Some(link)).map(Garbage::Link),
+            Command::Unlink { .. } => flow.set_link(None).map(Garbage::Link),
+            Command::Session { session, .. } => flow.set_session(session).map(Garbage::Session),
+            Command::Revive { ssrc, .. } => {
+                flow.revive_session(ssrc);
+                None
+            }
+            Command::Feed { feed, .. } => flow.set_feed(Some(feed)).map(Garbage::Feed),
+            Command::Clear { .. } => flow.set_feed(None).map(Garbage::Feed),
+            Command::Poke { .. } => {
+                flow.take_poke();
+                None
+            }
+        };
+        if let Some(garbage) = left_over {
+            self.output.dispose(garbage);
+        }
+    }
+
+    /// Gives a flow that has something to do a slot, if it has none.
+    fn seat_on_wheel(&mut self, index: u32, now_ns: u64) {
+        let Some(seat) = &mut self.flows[index as usize] else {
+            return;
+        };
+        if seat.place.is_some() || !seat.flow.wants_turns() {
+            return;
+        }
+        let place = self.wheel.place(index);
+        seat.place = Some(place);
+        let from_ms = self.cursor_ms.max(now_ns.div_ceil(SLOT_NS));
+        seat.flow
+            .begin_turns(first_ms(place.slot, from_ms) * SLOT_NS);
+    }
+
+    fn take_off_wheel(&mut self, index: u32) {
+        let place = self.flows[index as usize]
+            .as_mut()
+            .and_then(|seat| seat.place.take());
+        let Some(place) = place else { return };
+        let moved = self.wheel.remove(place);
+        let moved = moved.and_then(|index| self.flows[index as usize].as_mut());
+        if let Some(moved) = moved {
+            moved.place = Some(place);
+        }
+    }
+}

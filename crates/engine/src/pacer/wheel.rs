@@ -1,0 +1,157 @@
+//! The 20 ms period as a wheel of 1 ms slots, over which a pacer spreads its flows.
+//!
+//! A flow takes the least loaded slot when it becomes active and keeps it while it stays active. With
+//! few flows only a few slots are used, because each one in use costs a wake-up per period.
+
+/// Slots in a period.
+pub(super) const SLOTS: u64 = 20;
+
+/// A slot's length in nanoseconds.
+pub(super) const SLOT_NS: u64 = 1_000_000;
+
+/// Flows for which one slot is enough before another comes into use.
+const FLOWS_PER_SLOT: usize = 8;
+
+/// The order in which slots come into use: each next one falls into the widest gap.
+const ORDER: [u8; SLOTS as usize] = [
+    0, 10, 5, 15, 2, 12, 7, 17, 1, 11, 6, 16, 3, 13, 8, 18, 4, 14, 9, 19,
+];
+
+/// Where on the wheel a flow sits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Place {
+    pub(super) slot: u8,
+    /// The index among the slot's flows; it changes when others leave.
+    pub(super) at: u32,
+}
+
+/// Which flows are served in which slot. Allocates only when it is made.
+pub(super) struct Wheel {
+    slots: Vec<Vec<u32>>,
+    live: usize,
+}
+
+impl Wheel {
+    /// A wheel for at most `max_flows` flows.
+    pub(super) fn new(max_flows: usize) -> Wheel {
+        // The least loaded of k slots holds at most the average, and k < 20 only up to 8 flows each.
+        let per_slot = (max_flows / SLOTS as usize).max(FLOWS_PER_SLOT) + 1;
+        let slots = (0..SLOTS).map(|_| Vec::with_capacity(per_slot));
+        Wheel {
+            slots: slots.collect(),
+            live: 0,
+        }
+    }
+
+    /// Puts a flow into the least loaded slot in use.
+    pub(super) fn place(&mut self, flow: u32) -> Place {
+        let in_use = (self.live / FLOWS_PER_SLOT + 1).min(ORDER.len());
+        let mut slot = ORDER[0];
+        for candidate in &ORDER[..in_use] {
+            if self.flows(*candidate).len() < self.flows(slot).len() {
+                slot = *candidate;
+            }
+        }
+        let flows = &mut self.slots[usize::from(slot)];
+        let at = flows.len() as u32;
+        flows.push(flow);
+        self.live += 1;
+        Place { slot, at }
+    }
+
+    /// Takes a flow off. The flow that moved into its place, if any, is returned.
+    pub(super) fn remove(&mut self, place: Place) -> Option<u32> {
+        let flows = &mut self.slots[usize::from(place.slot)];
+        flows.swap_remove(place.at as usize);
+        self.live -= 1;
+        flows.get(place.at as usize).copied()
+    }
+
+    /// The flows of one slot.
+    pub(super) fn flows(&self, slot: u8) -> &[u32] {
+        &self.slots[usize::from(slot)]
+    }
+
+    /// The first slot time at or after `from_ms` at which there is somebody to serve.
+    pub(super) fn next_due_ms(&self, from_ms: u64) -> Option<u64> {
+        (from_ms..from_ms + SLOTS).find(|ms| !self.flows(slot_of(*ms)).is_empty())
+    }
+
+    /// Flows on the wheel.
+    pub(super) fn live(&self) -> usize {
+        self.live
+    }
+}
+
+/// The slot served at a millisecond of the pacer's clock.
+pub(super) fn slot_of(ms: u64) -> u8 {
+    (ms % SLOTS) as u8
+}
+
+/// The first time at or after `from_ms` at which `slot` is served.
+pub(super) fn first_ms(slot: u8, from_ms: u64) -> u64 {
+    let ahead = (u64::from(slot) + SLOTS - from_ms % SLOTS) % SLOTS;
+    from_ms + ahead
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_flows_share_one_slot_and_many_spread_evenly() {
+        let mut wheel = Wheel::new(1_000);
+        let few: Vec<Place> = (0..8).map(|flow| wheel.place(flow)).collect();
+        assert!(few.iter().all(|place| place.slot == few[0].slot));
+        for flow in 8..1_000 {
+            wheel.place(flow);
+        }
+        for slot in 0..SLOTS as u8 {
+            assert_eq!(wheel.flows(slot).len(), 50, "slot {slot}");
+        }
+    }
+
+    #[test]
+    fn leaving_tells_who_moved() {
+        let mut wheel = Wheel::new(100);
+        let places: Vec<Place> = (0..3).map(|flow| wheel.place(flow)).collect();
+        assert_eq!(wheel.remove(places[0]), Some(2));
+        assert_eq!(wheel.flows(places[0].slot), [2, 1]);
+        assert_eq!(wheel.remove(places[1]), None);
+        assert_eq!(wheel.live(), 1);
+    }
+
+    #[test]
+    fn no_slot_grows_beyond_what_was_reserved() {
+        let mut wheel = Wheel::new(1_000);
+        let reserved: Vec<usize> = wheel.slots.iter().map(Vec::capacity).collect();
+        let mut places: Vec<Option<Place>> = vec![None; 1_000];
+        let mut state = 1_u64;
+        for _ in 0..50_000 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let flow = (state >> 33) as usize % places.len();
+            match places[flow].take() {
+                None => places[flow] = Some(wheel.place(flow as u32)),
+                Some(place) => {
+                    if let Some(moved) = wheel.remove(place) {
+                        places[moved as usize] = Some(place);
+                    }
+                }
+            }
+        }
+        let capacities: Vec<usize> = wheel.slots.iter().map(Vec::capacity).collect();
+        assert_eq!(capacities, reserved);
+    }
+
+    #[test]
+    fn the_next_due_slot_is_found_around_the_wheel() {
+        let mut wheel = Wheel::new(10);
+        assert_eq!(wheel.next_due_ms(7), None);
+        let place = wheel.place(0);
+        assert_eq!(first_ms(place.slot, 40), 40 + u64::from(place.slot));
+        assert_eq!(wheel.next_due_ms(41), Some(60));
+        assert_eq!(wheel.next_due_ms(60), Some(60));
+    }
+}

@@ -1,0 +1,73 @@
+//! Counters that can be read at any time without stopping anything.
+
+/// Counters and state of one flow, from its creation on.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct FlowStats {
+    /// RTP packets handed to the socket, silence included.
+    pub packets_sent: u64,
+    /// Bytes of those packets, without UDP and IP headers.
+    pub bytes_sent: u64,
+    /// Packets sent more than one period (20 ms) after they were due.
+    pub packets_late: u64,
+    /// Periods skipped because the pacer came more than two periods too late.
+    pub frames_skipped: u64,
+    /// Packets the socket refused, and keepalives too.
+    pub send_errors: u64,
+    /// Silence frames among the packets sent.
+    pub silence_sent: u64,
+    /// Frames that wait in the queue.
+    pub queue_frames: u64,
+    /// Position in source time, milliseconds: the end of the frame sent last.
+    pub position_ms: u64,
+    /// Whether the flow is paused.
+    pub paused: bool,
+    /// The track that plays, if any.
+    pub playing_track: Option<u32>,
+    /// Round trip of the last answered keepalive, microseconds.
+    pub udp_rtt_us: Option<u32>,
+    /// Datagrams received, of any kind.
+    pub datagrams_received: u64,
+}
+
+/// Counters of the whole engine.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct EngineStats {
+    /// Flows that exist.
+    pub flows: u64,
+    /// One entry per sending thread.
+    pub pacers: Vec<PacerStats>,
+    /// Events lost because nobody drained them in time, or because a queue towards them was full.
+    pub events_dropped: u64,
+}
+
+/// Counters of one sending thread.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct PacerStats {
+    /// Flows placed on this pacer.
+    pub flows: u64,
+    /// Share of the last second that the thread worked, 0 to 1000.
+    pub load_permille: u32,
+    /// Packets sent.
+    pub sent: u64,
+    /// Periods skipped.
+    pub skipped: u64,
+    /// Times the thread woke up.
+    pub wakeups: u64,
+    /// How late its packets left.
+    pub lateness: LatenessSummary,
+}
+
+/// How late packets left after they were due. Percentiles are exact to 1/16 of their value.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct LatenessSummary {
+    /// Packets counted.
+    pub count: u64,
+    /// Median, microseconds.
+    pub p50_us: u64,
+    /// 99th percentile, microseconds.
+    pub p99_us: u64,
+    /// 99.9th percentile, microseconds.
+    pub p999_us: u64,
+    /// Largest, microseconds.
+    pub max_us: u64,
+}

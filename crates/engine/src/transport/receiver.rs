@@ -1,0 +1,326 @@
+//! The receive thread: discovery, keepalives and whatever else arrives, over all sockets.
+//!
+//! It owns every transport's state. Other threads hand it new transports through a small mailbox,
+//! and the pacers ring the same bell when they have reports, which it passes on unread.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use rustix::buffer::spare_capacity;
+use rustix::event::{Timespec, epoll};
+
+use super::peer::{Action, Heard, Peer};
+use super::{LinkHealth, UdpHandle, WakeFd};
+use crate::FlowId;
+use crate::clock::{Clock, MonotonicClock};
+use crate::flow::FlowShared;
+
+/// The token of the bell among the sockets' tokens.
+const BELL: u64 = 0;
+/// Timers are rounded up to this, so that thousands of keepalives share a few wake-ups.
+const TIMER_GRAIN_NS: u64 = 100_000_000;
+/// Datagrams read from one socket before others get their turn.
+const READS_PER_TURN: usize = 32;
+/// Larger than any datagram of the voice protocol; what is longer is cut off and then unreadable.
+const LONGEST_DATAGRAM: usize = 2_048;
+
+/// A socket to be looked after.
+pub(crate) struct Transport {
+    pub(crate) flow: FlowId,
+    pub(crate) generation: u32,
+    pub(crate) ssrc: u32,
+    pub(crate) socket: UdpHandle,
+    pub(crate) shared: Arc<FlowShared>,
+}
+
+/// What the receive thread passes on.
+pub(crate) enum Report {
+    Discovered {
+        flow: FlowId,
+        generation: u32,
+        address: Ipv4Addr,
+        port: u16,
+    },
+    DiscoveryFailed {
+        flow: FlowId,
+        generation: u32,
+        reason: &'static str,
+    },
+    /// The peer's host says that nobody listens there.
+    Unreachable {
+        flow: FlowId,
+        generation: u32,
+        os_error: i32,
+    },
+    /// A pacer has something to say.
+    Bell,
+}
+
+enum Letter {
+    Open(Transport),
+    Close(FlowId),
+}
+
+/// The way to a receive thread.
+#[derive(Clone)]
+pub(crate) struct ReceiverPort {
+    mailbox: Arc<Mailbox>,
+    wake: Arc<WakeFd>,
+}
+
+#[derive(Default)]
+struct Mailbox {
+    letters: Mutex<Vec<Letter>>,
+    stop: AtomicBool,
+}
+
+impl ReceiverPort {
+    /// Looks after a transport; it takes the place of a former one of its flow.
+    pub(crate) fn open(&self, transport: Transport) {
+        self.post(Letter::Open(transport));
+    }
+
+    /// Forgets a flow's transport, if it has one.
+    pub(crate) fn close(&self, flow: FlowId) {
+        self.post(Letter::Close(flow));
+    }
+
+    fn post(&self, letter: Letter) {
+        let mut letters = self.mailbox.lock();
+        letters.push(letter);
+        drop(letters);
+        self.wake.wake();
+    }
+}
+
+impl Mailbox {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Letter>> {
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A running receive thread.
+pub(crate) struct Receiver {
+    port: ReceiverPort,
+    handle: JoinHandle<()>,
+}
+
+impl Receiver {
+    /// Starts the thread. `wake` is the bell it listens to, `report` runs on it.
+    pub(crate) fn spawn(
+        wake: Arc<WakeFd>,
+        report: impl FnMut(Report) + Send + 'static,
+    ) -> io::Result<Receiver> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let bell = epoll::EventData::new_u64(BELL);
+        epoll::add(&epoll, &*wake, bell, epoll::EventFlags::IN)?;
+        let port = ReceiverPort {
+            mailbox: Arc::default(),
+            wake,
+        };
+        let mut worker = Loop {
+            epoll,
+            port: port.clone(),
+            report,
+            links: HashMap::new(),
+            by_flow: HashMap::new(),
+            timers: BinaryHeap::new(),
+            next_token: BELL + 1,
+        };
+        let handle = thread::Builder::new()
+            .name("cadenza-net".to_owned())
+            .spawn(move || worker.run())?;
+        Ok(Receiver { port, handle })
+    }
+
+    pub(crate) fn port(&self) -> ReceiverPort {
+        self.port.clone()
+    }
+
+    /// Ends the thread and lets go of its sockets.
+    pub(crate) fn stop(self) {
+        self.port.mailbox.stop.store(true, Ordering::SeqCst);
+        self.port.wake.wake();
+        // A panic has been printed by the panic hook; there is nothing left to save.
+        let _ = self.handle.join();
+    }
+}
+
+/// One transport as the thread knows it.
+struct Tended {
+    transport: Transport,
+    peer: Peer,
+    health: LinkHealth,
+}
+
+struct Loop<R> {
+    epoll: std::os::fd::OwnedFd,
+    port: ReceiverPort,
+    report: R,
+    links: HashMap<u64, Tended>,
+    by_flow: HashMap<FlowId, u64>,
+    /// When to look at which transport; entries of closed ones run out unheeded.
+    timers: BinaryHeap<Reverse<(u64, u64)>>,
+    next_token: u64,
+}
+
+impl<R: FnMut(Report)> Loop<R> {
+    fn run(&mut self) {
+        let mut events = Vec::with_capacity(256);
+        while !self.port.mailbox.stop.load(Ordering::SeqCst) {
+            events.clear();
+            let timeout = self.timeout(MonotonicClock.now_ns());
+            // An interrupted wait is a wait that ended early.
+            let _ = epoll::wait(&self.epoll, spare_capacity(&mut events), timeout.as_ref());
+            for event in &events {
+                match event.data.u64() {
+                    BELL => self.answer_bell(),
+                    token => self.read_socket(token),
+                }
+            }
+            self.run_timers(MonotonicClock.now_ns());
+        }
+    }
+
+    fn answer_bell(&mut self) {
+        self.port.wake.clear();
+        let letters = std::mem::take(&mut *self.port.mailbox.lock());
+        for letter in letters {
+            match letter {
+                Letter::Open(transport) => self.open(transport),
+                Letter::Close(flow) => self.close(flow),
+            }
+        }
+        (self.report)(Report::Bell);
+    }
+
+    fn open(&mut self, transport: Transport) {
+        self.close(transport.flow);
+        let token = self.next_token;
+        self.next_token += 1;
+        let (flow, generation) = (transport.flow, transport.generation);
+        let data = epoll::EventData::new_u64(token);
+        let added = epoll::add(&self.epoll, &*transport.socket, data, epoll::EventFlags::IN);
+        if added.is_err() {
+            (self.report)(Report::DiscoveryFailed {
+                flow,
+                generation,
+                reason: "socket_not_watched",
+            });
+            return;
+        }
+        let now_ns = MonotonicClock.now_ns();
+        let peer = Peer::new(transport.ssrc, now_ns);
+        self.by_flow.insert(flow, token);
+        let tended = Tended {
+            transport,
+            peer,
+            health: LinkHealth::default(),
+        };
+        self.links.insert(token, tended);
+        self.tend(token, now_ns);
+    }
+
+    fn close(&mut self, flow: FlowId) {
+        let token = self.by_flow.remove(&flow);
+        let tended = token.and_then(|token| self.links.remove(&token));
+        if let Some(tended) = tended {
+            // The pacer may still hold the socket, so it has to be taken out explicitly.
+            let _ = epoll::delete(&self.epoll, &*tended.transport.socket);
+        }
+    }
+
+    fn run_timers(&mut self, now_ns: u64) {
+        while let Some(Reverse((due_ns, token))) = self.timers.peek().copied() {
+            if due_ns > now_ns {
+                break;
+            }
+            self.timers.pop();
+            self.tend(token, now_ns);
+        }
+    }
+
+    /// Sends what a transport owes by now and notes when to look again.
+    fn tend(&mut self, token: u64, now_ns: u64) {
+        let Some(Tended {
+            transport, peer, ..
+        }) = self.links.get_mut(&token)
+        else {
+            return;
+        };
+        while let Some(action) = peer.poll(now_ns) {
+            let sent = match action {
+                Action::AskForAddress(request) => transport.socket.send(&request),
+                Action::Ping(ping) => transport.socket.send(&ping),
+                Action::GiveUpDiscovery { reason } => {
+                    (self.report)(Report::DiscoveryFailed {
+                        flow: transport.flow,
+                        generation: transport.generation,
+                        reason,
+                    });
+                    Ok(0)
+                }
+            };
+            if sent.is_err() {
+                transport.shared.keepalive_errors.add(1);
+            }
+        }
+        let due_ns = peer.next_due_ns().next_multiple_of(TIMER_GRAIN_NS);
+        self.timers.push(Reverse((due_ns, token)));
+    }
+
+    fn read_socket(&mut self, token: u64) {
+        let Some(tended) = self.links.get_mut(&token) else {
+            return;
+        };
+        let Tended {
+            transport,
+            peer,
+            health,
+        } = tended;
+        let mut datagram = [0; LONGEST_DATAGRAM];
+        for _ in 0..READS_PER_TURN {
+            let len = match transport.socket.recv(&mut datagram) {
+                Ok(len) => len,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // Reading an error clears it, so the pacer's sends seldom see one.
+                Err(error) => {
+                    if let Some(os_error) = health.refused(&error) {
+                        (self.report)(Report::Unreachable {
+                            flow: transport.flow,
+                            generation: transport.generation,
+                            os_error,
+                        });
+                    }
+                    continue;
+                }
+            };
+            health.heard();
+            transport.shared.datagrams_received.add(1);
+            match peer.hear(MonotonicClock.now_ns(), &datagram[..len]) {
+                Heard::Address(address, port) => (self.report)(Report::Discovered {
+                    flow: transport.flow,
+                    generation: transport.generation,
+                    address,
+                    port,
+                }),
+                Heard::RoundTrip(rtt_us) => transport.shared.set_rtt_us(Some(rtt_us)),
+                Heard::Other => {}
+            }
+        }
+    }
+
+    fn timeout(&self, now_ns: u64) -> Option<Timespec> {
+        let Reverse((due_ns, _)) = self.timers.peek()?;
+        let wait_ns = due_ns.saturating_sub(now_ns);
+        Some(Timespec {
+            tv_sec: (wait_ns / 1_000_000_000) as i64,
+            tv_nsec: (wait_ns % 1_000_000_000) as i64,
+        })
+    }
+}
