@@ -63,7 +63,7 @@ impl AudioError {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum AudioErrorCode {
-    /// The source has no bytes at all.
+    /// The source has no bytes, or its file holds no sound.
     EmptySource,
     /// A limit of this crate was reached (sizes, counts, rates): the file asks for too much.
     LimitExceeded,

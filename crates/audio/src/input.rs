@@ -209,6 +209,8 @@ impl Read for Input {
             out[..count].copy_from_slice(&rest[..count]);
             count
         } else {
+            // Playing has begun: thousands of tracks need not each keep their beginning.
+            self.head = Vec::new();
             self.move_source(self.base + self.position)?;
             let count = read_some(&mut self.source, &mut out[..granted])?;
             self.source_position += count as u64;
