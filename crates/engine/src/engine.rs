@@ -1,7 +1,6 @@
 //! The engine: threads, flows, and everything that can be asked of them.
 
 use std::net::SocketAddrV4;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cadenza_proto::transport::TransportMode;
@@ -203,7 +202,7 @@ impl Engine {
     pub fn set_paused(&self, flow: FlowId, paused: bool) {
         self.control.with(|table, _| {
             if let Ok((entry, _)) = table.flow(flow) {
-                entry.shared.paused.store(paused, Ordering::SeqCst);
+                entry.shared.request_pause(paused);
                 poke(table, flow);
             }
         });
@@ -215,7 +214,7 @@ impl Engine {
         let target = self.control.with(|table, _| {
             let (entry, _) = table.flow(flow).ok()?;
             let serial = entry.track.as_ref()?.serial;
-            let epoch = entry.shared.begin_seek(position_ms);
+            let epoch = entry.shared.request_seek(position_ms);
             poke(table, flow);
             Some((serial, epoch))
         });
@@ -243,7 +242,7 @@ impl Engine {
                 return 0;
             };
             let taken = entry.push_frames(frames);
-            entry.shared.pushes.fetch_add(1, Ordering::Relaxed);
+            entry.shared.note_push();
             poke(table, flow);
             taken
         })

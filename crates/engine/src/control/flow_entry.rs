@@ -108,21 +108,12 @@ impl FlowEntry {
     }
 
     pub(crate) fn stats(&self) -> FlowStats {
-        let shared = &self.shared;
-        let refused = self.frames_refused.load(Ordering::Relaxed);
+        let shared = self.shared.stats();
         FlowStats {
-            packets_sent: shared.packets_sent.value(),
-            bytes_sent: shared.bytes_sent.value(),
-            packets_late: shared.packets_late.value(),
-            frames_skipped: shared.frames_skipped.value(),
-            send_errors: shared.send_errors.value() + shared.keepalive_errors.value() + refused,
-            silence_sent: shared.silence_sent.value(),
+            send_errors: shared.send_errors + self.frames_refused.load(Ordering::Relaxed),
             queue_frames: self.depth.frames() as u64,
-            position_ms: shared.position_ms.load(Ordering::Relaxed),
-            paused: shared.paused.load(Ordering::Relaxed),
             playing_track: self.track.as_ref().map(|playing| playing.track),
-            udp_rtt_us: shared.rtt_us(),
-            datagrams_received: shared.datagrams_received.value(),
+            ..shared
         }
     }
 }

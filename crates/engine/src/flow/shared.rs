@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
+use crate::stats::FlowStats;
+
 const NO_RTT: u32 = u32::MAX;
 
 /// A counter that one thread writes and any thread reads.
@@ -70,8 +72,13 @@ impl Default for FlowShared {
 }
 
 impl FlowShared {
+    /// Asks for a pause or its end; a poke lets the pacer see it at once.
+    pub fn request_pause(&self, paused: bool) {
+        self.paused.store(paused, Ordering::SeqCst);
+    }
+
     /// Asks for frames from `position_ms` on, and returns the epoch they must carry.
-    pub(crate) fn begin_seek(&self, position_ms: u64) -> u16 {
+    pub fn request_seek(&self, position_ms: u64) -> u16 {
         self.seek_ms.store(position_ms, Ordering::Relaxed);
         self.epoch.fetch_add(1, Ordering::Release).wrapping_add(1)
     }
@@ -81,12 +88,34 @@ impl FlowShared {
         !self.poked.swap(true, Ordering::SeqCst)
     }
 
+    /// Notes that a batch of frames was pushed from outside.
+    pub fn note_push(&self) {
+        self.pushes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The counters the pacer keeps.
+    pub fn stats(&self) -> FlowStats {
+        FlowStats {
+            packets_sent: self.packets_sent.value(),
+            bytes_sent: self.bytes_sent.value(),
+            packets_late: self.packets_late.value(),
+            frames_skipped: self.frames_skipped.value(),
+            send_errors: self.send_errors.value() + self.keepalive_errors.value(),
+            silence_sent: self.silence_sent.value(),
+            position_ms: self.position_ms.load(Ordering::Relaxed),
+            paused: self.paused.load(Ordering::Relaxed),
+            udp_rtt_us: self.rtt_us(),
+            datagrams_received: self.datagrams_received.value(),
+            ..FlowStats::default()
+        }
+    }
+
     pub(crate) fn set_rtt_us(&self, rtt_us: Option<u32>) {
         let value = rtt_us.map_or(NO_RTT, |rtt| rtt.min(NO_RTT - 1));
         self.udp_rtt_us.store(value, Ordering::Relaxed);
     }
 
-    pub(crate) fn rtt_us(&self) -> Option<u32> {
+    fn rtt_us(&self) -> Option<u32> {
         Some(self.udp_rtt_us.load(Ordering::Relaxed)).filter(|rtt| *rtt != NO_RTT)
     }
 }

@@ -75,6 +75,21 @@ impl<H> Command<H> {
             | Command::Poke { place } => *place,
         }
     }
+
+    /// What the command carries, if nobody takes it.
+    pub(crate) fn into_garbage(self) -> Option<Garbage<H>> {
+        match self {
+            Command::Insert { flow, .. } => Some(Garbage::Flow(flow)),
+            Command::Link { link, .. } => Some(Garbage::Link(link)),
+            Command::Session { session, .. } => Some(Garbage::Session(session)),
+            Command::Feed { feed, .. } => Some(Garbage::Feed(feed)),
+            Command::Remove { .. }
+            | Command::Unlink { .. }
+            | Command::Revive { .. }
+            | Command::Clear { .. }
+            | Command::Poke { .. } => None,
+        }
+    }
 }
 
 /// What a pacer no longer needs; freed by the thread that reads its reports.

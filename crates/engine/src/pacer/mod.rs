@@ -206,6 +206,10 @@ impl<C: Clock, S: PacketSink> Pacer<C, S> {
             return;
         }
         let Some(seat) = &mut self.flows[index as usize] else {
+            // Nobody is there any more, but what the command carries must not be freed here.
+            if let Some(garbage) = command.into_garbage() {
+                self.output.dispose(garbage);
+            }
             return;
         };
         let flow = &mut seat.flow;
