@@ -15,7 +15,7 @@ pub struct EngineConfig {
     pub event_capacity: usize,
     /// Lets HTTP sources reach loopback, link-local and private addresses. Default `false`.
     pub allow_private_hosts: bool,
-    /// Flows that one pacer has places for. Default 8,192; a place costs about 130 bytes.
+    /// Flows that one pacer has places for. Default 8,192; a place costs about 220 bytes.
     pub max_flows: usize,
     /// After how long without a frame a track counts as stalled, milliseconds. Default 10,000.
     pub stall_ms: u32,

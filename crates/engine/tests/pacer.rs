@@ -154,6 +154,8 @@ fn a_seek_discards_what_was_queued_and_moves_the_position() {
     let epoch = bench.seek(flow, 90_000);
     bench.pacer.tick();
     assert_eq!(bench.shared[0].stats().position_ms, 90_000);
+    // The feed was in the middle of its old batch when the seek came.
+    push_numbered(&mut producer, 0, 30, 3);
     push_numbered(&mut producer, epoch, 100, 10);
     bench.run(5 * PERIOD);
     let mut packets = bench.packets();
