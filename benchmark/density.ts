@@ -7,7 +7,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { Engine } from "../ts/native/index.ts";
+import { Engine, type Flow } from "../ts/native/index.ts";
 import { plainNodeLoop } from "./plain-node.ts";
 
 interface CallReport {
@@ -57,7 +57,7 @@ async function withSink(
 
 async function runCadenza(port: number, sink: ChildProcess): Promise<Run> {
   const engine = new Engine({ pacers: 1 });
-  const flows = [];
+  const flows: Flow[] = [];
   for (let ssrc = 1; ssrc <= callCount; ssrc++) flows.push(await openFlow(engine, port, ssrc));
   const refill = (): void => {
     for (const flow of flows)
@@ -76,11 +76,7 @@ async function runCadenza(port: number, sink: ChildProcess): Promise<Run> {
   return { name: "", note, ...measured };
 }
 
-async function openFlow(
-  engine: Engine,
-  port: number,
-  ssrc: number,
-): Promise<ReturnType<Engine["createFlow"]>> {
+async function openFlow(engine: Engine, port: number, ssrc: number): Promise<Flow> {
   return new Promise((resolve, reject) => {
     const flow = engine.createFlow((event) => {
       if (event.type === "discovery_failed") reject(new Error(event.reason));

@@ -1,0 +1,33 @@
+/** `cadenza`: the command line. */
+
+import { Command } from "commander";
+import { CadenzaError } from "../support/errors.ts";
+import { demoCommand } from "./demo/command.ts";
+import { serveCommand } from "./serve.ts";
+import { simulateCommand } from "./simulate.ts";
+
+/** Exit code of wrong usage and wrong configuration. */
+const EXIT_USAGE = 2;
+
+const program = new Command("cadenza")
+  .description(
+    "Sound in Discord voice channels: a player node, and a simulator to try it with no account.",
+  )
+  .addCommand(serveCommand())
+  .addCommand(simulateCommand())
+  .addCommand(demoCommand())
+  .addHelpText("after", "\nExit codes: 0 done, 1 failed, 2 wrong usage or configuration.");
+
+for (const command of [program, ...program.commands]) {
+  command.exitOverride((exit) => process.exit(exit.exitCode === 0 ? 0 : EXIT_USAGE));
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const isOurs = error instanceof CadenzaError;
+  process.stderr.write(
+    `cadenza: ${isOurs ? error.message : String((error as Error).stack ?? error)}\n`,
+  );
+  process.exit(isOurs && error.code === "bad_config" ? EXIT_USAGE : 1);
+}
