@@ -17,8 +17,13 @@ export function createCertificate(host: string): { key: string; cert: string } {
   const cert = der(0x30, body, algorithm(), der(0x03, Buffer.from([0]), signature));
   return {
     key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
-    cert: `-----BEGIN CERTIFICATE-----\n${cert.toString("base64").replace(/(.{64})/g, "$1\n")}\n-----END CERTIFICATE-----\n`,
+    cert: pem(cert),
   };
+}
+
+function pem(certificate: Buffer): string {
+  const lines = certificate.toString("base64").match(/.{1,64}/g) ?? [];
+  return ["-----BEGIN CERTIFICATE-----", ...lines, "-----END CERTIFICATE-----", ""].join("\n");
 }
 
 /** The part of a certificate that is signed (RFC 5280, section 4.1). */
@@ -66,8 +71,8 @@ function oid(bytes: readonly number[]): Buffer {
 /** Tag, length, value. */
 function der(tag: number, ...parts: Uint8Array[]): Buffer {
   const value = Buffer.concat(parts);
-  if (value.length < 128) return Buffer.concat([Buffer.from([tag, value.length]), value]);
-  const length = Buffer.alloc(2);
-  length.writeUInt16BE(value.length);
-  return Buffer.concat([Buffer.from([tag, 0x82]), length, value]);
+  const { length } = value;
+  const size =
+    length < 128 ? [length] : length < 256 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+  return Buffer.concat([Buffer.from([tag, ...size]), value]);
 }

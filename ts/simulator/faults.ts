@@ -18,6 +18,8 @@ export class Faults {
   readyInsteadOfResumed = false;
   /** Refuses every Resume with close code 4006. */
   refuseResume = false;
+  /** Leaves discovery requests unanswered whose address field is not all zero, as some real servers do. */
+  strictDiscovery = false;
   /** Milliseconds by which Hello comes late. */
   helloDelayMs = 0;
   #discoveriesToDrop = 0;

@@ -81,7 +81,6 @@ export class MediaServer {
     this.#hear(session, datagram);
   }
 
-  /** Only a request with an all-zero address field is answered, as real servers do. */
   #discover(request: Buffer, from: RemoteInfo): void {
     const ssrc = request.readUInt32BE(4);
     const session = [...this.#sessions()].find((candidate) => candidate.ssrc === ssrc);

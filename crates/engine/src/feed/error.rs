@@ -56,6 +56,7 @@ impl FeedError {
 
 impl From<AudioError> for FeedError {
     fn from(error: AudioError) -> FeedError {
-        FeedError::new(error.code().as_str(), error.to_string())
+        let sentence = format!("The source cannot be played: {error}.");
+        FeedError::new(error.code().as_str(), sentence)
     }
 }
