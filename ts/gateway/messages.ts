@@ -62,8 +62,8 @@ export function parseText(text: string): ServerMessage {
   }
   const fields = asObject(frame, "frame");
   const op = asInteger(fields, "op");
-  const message = parseOp(op, fields["d"]);
-  return fields["seq"] === undefined ? message : { ...message, seq: asInteger(fields, "seq") };
+  const message = parseOp(op, fields.d);
+  return fields.seq === undefined ? message : { ...message, seq: asInteger(fields, "seq") };
 }
 
 /**
@@ -128,14 +128,13 @@ function parseReady(d: Fields): ServerMessage {
 }
 
 function parseSessionDescription(d: Fields): ServerMessage {
-  const key = d["secret_key"];
+  const key = d.secret_key;
   const isKey =
     Array.isArray(key) &&
     key.length === 32 &&
     key.every((byte) => Number.isInteger(byte) && byte >= 0 && byte <= 255);
   if (!isKey) throw wrongType("secret_key", "32 integers from 0 to 255");
-  const version =
-    d["dave_protocol_version"] === undefined ? 0 : asInteger(d, "dave_protocol_version");
+  const version = d.dave_protocol_version === undefined ? 0 : asInteger(d, "dave_protocol_version");
   return {
     kind: "session_description",
     mode: asString(d, "mode"),

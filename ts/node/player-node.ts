@@ -4,9 +4,10 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
-import { Engine } from "../native/index.ts";
+import type { EngineLike } from "../native/types.ts";
 import { CadenzaError } from "../support/errors.ts";
 import { type Logger, silentLogger } from "../support/logger.ts";
+import { createEngine } from "../voice/engine.ts";
 import { VoiceManager } from "../voice/manager.ts";
 import { authenticate, type Refusal } from "./auth.ts";
 import { ClientSession } from "./client-session.ts";
@@ -36,7 +37,7 @@ export class PlayerNode {
   readonly #sessions = new Map<string, ClientSession>();
   readonly #managers = new Map<string, VoiceManager>();
   readonly #createCall: CreateCall;
-  #engine: Engine | undefined;
+  #engine: EngineLike | undefined;
   #closed: Promise<void> | undefined;
 
   private constructor(config: NodeConfig, sources: Sources, parts: NodeParts) {
@@ -157,7 +158,7 @@ export class PlayerNode {
   #manager(userId: string): VoiceManager {
     const known = this.#managers.get(userId);
     if (known) return known;
-    this.#engine ??= new Engine({ allowPrivateHosts: this.#config.allow_private_hosts });
+    this.#engine ??= createEngine({ allowPrivateHosts: this.#config.allow_private_hosts });
     const gateway = { insecureEndpoints: this.#config.insecure_voice_endpoints };
     const manager = new VoiceManager({
       userId,

@@ -19,6 +19,7 @@ import { SafeEmitter } from "../support/emitter.ts";
 import { CadenzaError } from "../support/errors.ts";
 import type { Logger } from "../support/logger.ts";
 import { Player } from "./player.ts";
+import { untilReady } from "./ready.ts";
 import { Timers } from "./timers.ts";
 
 /** Events of a {@link VoiceConnection}. */
@@ -126,7 +127,7 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
         "The main gateway did not take the voice state update.",
       );
     }
-    await this.#untilReady(options.signal);
+    await untilReady(this, options.signal);
   }
 
   /** Leaves the channel. What plays stops; the connection can join again. */
@@ -294,34 +295,5 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
       default:
         return this.player.handle(event);
     }
-  }
-
-  #untilReady(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = (error?: CadenzaError): void => {
-        this.off("stateChange", watch);
-        signal?.removeEventListener("abort", abort);
-        if (error) reject(error);
-        else resolve();
-      };
-      const watch = (status: GatewayStatus, reason: Reason | undefined): void => {
-        if (status === "ready") settle();
-        if (status === "disconnected") {
-          settle(
-            new CadenzaError(
-              reason?.code ?? "disconnected",
-              reason?.message ?? "The connection ended.",
-            ),
-          );
-        }
-      };
-      const abort = (): void => {
-        settle(new CadenzaError("aborted", "Joining was aborted."));
-        this.leave();
-      };
-      this.on("stateChange", watch);
-      signal?.addEventListener("abort", abort);
-      if (signal?.aborted) abort();
-    });
   }
 }
