@@ -24,7 +24,9 @@ test.before((t) => {
 
 for (const mode of ["aead_aes256_gcm_rtpsize", "aead_xchacha20_poly1305_rtpsize"]) {
   test(`@discordjs/voice plays into the simulator in ${mode}`, async (t) => {
-    const client = { program: node22, script: "discordjs-client.mjs", problems: [] };
+    // Its player drops the last of the five silence frames it has prepared.
+    const problems = ["silence_missing"];
+    const client = { program: node22, script: "discordjs-client.mjs", problems };
     await plays(t, client, { modes: [mode] });
   });
 }

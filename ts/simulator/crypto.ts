@@ -22,12 +22,13 @@ const HEADER = 12;
 export interface Opened {
   /** Extension elements and padding removed. */
   payload: Buffer;
-  /** What makes the nonce unique, as hex. */
-  nonce: string;
+  /** What makes the nonce unique, as on the wire. */
+  nonce: Buffer;
 }
 
 /** Opens an RTP packet; undefined when it does not authenticate or its parts do not fit. */
 export function open(mode: Mode, key: Buffer, datagram: Buffer): Opened | undefined {
+  if (datagram.length < HEADER) return undefined;
   const suffix = suffixLength(mode);
   const clear = mode.endsWith("_rtpsize") ? clearLength(datagram) : HEADER;
   if (datagram.length < clear + TAG + suffix) return undefined;
@@ -36,7 +37,7 @@ export function open(mode: Mode, key: Buffer, datagram: Buffer): Opened | undefi
   const nonceBytes = suffix > 0 ? datagram.subarray(datagram.length - suffix) : head;
   const plain = decrypt(mode, key, head, body, nonceBytes);
   const payload = plain && strip(mode, datagram, plain);
-  return payload && { payload, nonce: nonceBytes.toString("hex") };
+  return payload && { payload, nonce: Buffer.from(nonceBytes) };
 }
 
 /** Seals an RTP packet whose clear part is `head`; `counter` makes the nonce. */
@@ -46,9 +47,13 @@ export function seal(
   head: Buffer,
   plain: Buffer,
   counter: number,
+  isLittleEndian = false,
 ): Buffer {
   const suffix = Buffer.alloc(suffixLength(mode));
-  if (suffix.length > 0) suffix.writeUInt32BE(counter >>> 0, 0);
+  if (suffix.length > 0) {
+    if (isLittleEndian) suffix.writeUInt32LE(counter >>> 0, 0);
+    else suffix.writeUInt32BE(counter >>> 0, 0);
+  }
   const nonceBytes = suffix.length > 0 ? suffix : head.subarray(0, HEADER);
   if (mode === "aead_aes256_gcm_rtpsize") {
     const cipher = createCipheriv("aes-256-gcm", key, padded(nonceBytes, 12));

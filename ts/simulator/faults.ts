@@ -1,4 +1,7 @@
-/** Faults on demand: what the simulator does wrong, and when. */
+/** Faults on demand: what the simulator does wrong, when, and to whom. */
+
+import { VoiceOpcode } from "../gateway/opcodes.ts";
+import type { VoiceSession } from "./session.ts";
 
 /** The moments at which a connection can be closed. */
 export type Phase =
@@ -8,45 +11,181 @@ export type Phase =
   | "connected"
   | "resuming";
 
-/** Switches that tests turn; everything is off at first. */
-export class Faults {
+/** All sessions of a guild by its id, or one session; what `sessions()` lists fits. */
+export type FaultTarget = string | { guildId: string; userId: string };
+
+/** How audio is sealed for the other clients of a channel. */
+export interface ForwardedAudio {
+  /** Header extension: none, an empty one, audio level and speaker flags, or these and a send time. */
+  extension: "none" | "empty" | "one_word" | "two_words";
+  /** Share (0–1) of the packets with 1–255 bytes of RTP padding. */
+  paddingShare: number;
+  /** Byte order of the nonce counter. */
+  counter: "big_endian" | "little_endian";
+  /** The counter's first value. */
+  firstCounter: number;
+}
+
+/** What faults need done; the simulator gives it. */
+export interface FaultActions {
+  sessions(target: FaultTarget): Iterable<VoiceSession>;
+  close(session: VoiceSession, code: number, keepSession: boolean): void;
+  rekey(session: VoiceSession): void;
+  loseEndpoint(guildId: string): void;
+  moveServer(guildId: string, closeCode: number | undefined): Promise<void>;
+}
+
+/** Codes after which a server still knows the session: the connection broke, the session did not. */
+const RESUMABLE = new Set([4000, 4009, 4013, 4015]);
+const UNKNOWN_OPCODE = 99;
+
+/** Switches and actions for tests; everything is off at first. */
+export class FaultControls {
+  /** How audio is sealed for others. Default: one word of extension, padding on a tenth. */
+  readonly forwarded: ForwardedAudio = {
+    extension: "one_word",
+    paddingShare: 0.1,
+    counter: "big_endian",
+    firstCounter: 0,
+  };
   /** Acknowledges no heartbeat. */
-  withholdHeartbeatAcks = false;
-  /** Acknowledges heartbeats with a wrong nonce. */
-  wrongHeartbeatNonce = false;
-  /** Answers every Resume with Ready, as for a fresh session. */
-  readyInsteadOfResumed = false;
-  /** Refuses every Resume with close code 4006. */
-  refuseResume = false;
-  /** Leaves discovery requests unanswered whose address field is not all zero, as some real servers do. */
-  strictDiscovery = false;
+  heartbeatAcksWithheld = false;
+  /** Acknowledges heartbeats with a nonce that was never sent. */
+  heartbeatNonceWrong = false;
+  /** Sends the heartbeat interval with a decimal point. */
+  heartbeatIntervalFloat = false;
   /** Milliseconds by which Hello comes late. */
   helloDelayMs = 0;
-  #discoveriesToDrop = 0;
-  readonly #closes = new Map<Phase, { code: number; times: number }>();
+  /** Number of a session's first numbered message. Default 0; 65,534 shows the wrap. */
+  firstSequence = 0;
+  /** Leaves op 4 unanswered, as for a full channel. */
+  joinsIgnored = false;
+  /** Sends VOICE_SERVER_UPDATE before VOICE_STATE_UPDATE. */
+  serverEventFirst = false;
+  /** Sends every main-gateway event twice. */
+  eventsDoubled = false;
+  /** On a move or a leave, closes the voice connection before the events, not after them. */
+  closesBeforeEvents = false;
+  readonly #actions: FaultActions;
+  readonly #phases = new Map<Phase, { code: number; times: number }>();
+  #discoveries = 0;
+  #refusedResumes = { code: 4006, times: 0 };
+  #readyResumes = 0;
 
-  /** Leaves the next `count` discovery requests unanswered. */
-  dropDiscovery(count: number): void {
-    this.#discoveriesToDrop = count;
+  constructor(actions: FaultActions) {
+    this.#actions = actions;
   }
 
   /** Closes the next `times` connections that reach `phase` with `code`; 1006 cuts the TCP stream. */
-  closeAt(phase: Phase, code: number, times = 1): void {
-    this.#closes.set(phase, { code, times });
+  atPhase(phase: Phase, code: number, times = 1): void {
+    this.#phases.set(phase, { code, times });
   }
 
-  /** Whether this discovery request is to be dropped. */
-  takesDiscovery(): boolean {
-    if (this.#discoveriesToDrop <= 0) return false;
-    this.#discoveriesToDrop -= 1;
-    return true;
+  /** Leaves the next `count` discovery requests unanswered. */
+  dropDiscovery(count: number): void {
+    this.#discoveries = count;
+  }
+
+  /** Acknowledges no heartbeat while on. */
+  withholdHeartbeatAcks(on = true): void {
+    this.heartbeatAcksWithheld = on;
+  }
+
+  /** Refuses the next `times` resumes. */
+  refuseResume(times = 1, code = 4006): void {
+    this.#refusedResumes = { code, times };
+  }
+
+  /** Answers the next `times` resumes with Ready, as for a fresh session. */
+  readyInsteadOfResumed(times = 1): void {
+    this.#readyResumes = times;
+  }
+
+  /**
+   * Closes connections; 1006 cuts the TCP stream. Returns how many there were.
+   *
+   * Codes below 4000 and 4000, 4009, 4013 and 4015 leave the session to be resumed, the others end it;
+   * `keepSession` decides otherwise.
+   */
+  closeWith(target: FaultTarget, code: number, o: { keepSession?: boolean } = {}): number {
+    const keep = o.keepSession ?? (code < 4000 || RESUMABLE.has(code));
+    return this.#each(target, (session) => this.#actions.close(session, code, keep));
+  }
+
+  /** Resets the TCP stream of connections, as a network failure would. */
+  cutSocket(target: FaultTarget): number {
+    return this.closeWith(target, 1006);
+  }
+
+  /** Sends opcode 99 as text and as a binary frame, null data and binary frames of 0 to 2 bytes. */
+  sendUnknownOps(target: FaultTarget): number {
+    return this.#each(target, (session) => {
+      session.send(UNKNOWN_OPCODE, { surprise: true });
+      session.send(UNKNOWN_OPCODE, null);
+      for (const bytes of [[], [0], [0, 0], [0, 0, UNKNOWN_OPCODE, 1, 2, 3]]) {
+        session.link?.transmit(Buffer.from(bytes));
+      }
+    });
+  }
+
+  /** Sends a frame as it is. */
+  sendRaw(target: FaultTarget, frame: string | Buffer): number {
+    return this.#each(target, (session) => session.link?.transmit(frame));
+  }
+
+  /** Asks for a heartbeat at once: a server-sent op 3. */
+  requestHeartbeat(target: FaultTarget): number {
+    return this.#each(target, (session) => session.send(VoiceOpcode.Heartbeat, null));
+  }
+
+  /** Sends a second session description with a new key. */
+  rekey(target: FaultTarget): number {
+    return this.#each(target, (session) => this.#actions.rekey(session));
+  }
+
+  /** Takes the voice server of a guild away: VOICE_SERVER_UPDATE with endpoint null. */
+  endpointNull(guildId: string): void {
+    this.#actions.loseEndpoint(guildId);
+  }
+
+  /**
+   * Moves a guild to another voice server: VOICE_SERVER_UPDATE with a new endpoint and new tokens; the old
+   * connections are closed with `closeCode` (default 4014), or left open when it is null.
+   */
+  async moveServer(guildId: string, o: { closeCode?: number | null } = {}): Promise<void> {
+    const closeCode = o.closeCode === undefined ? 4014 : o.closeCode;
+    await this.#actions.moveServer(guildId, closeCode ?? undefined);
   }
 
   /** The code to close with now, if a close is set for this phase. */
-  takesClose(phase: Phase): number | undefined {
-    const planned = this.#closes.get(phase);
+  takePhase(phase: Phase): number | undefined {
+    const planned = this.#phases.get(phase);
     if (!planned || planned.times <= 0) return undefined;
     planned.times -= 1;
     return planned.code;
+  }
+
+  /** Whether this discovery request is to be dropped. */
+  takeDiscovery(): boolean {
+    if (this.#discoveries <= 0) return false;
+    this.#discoveries -= 1;
+    return true;
+  }
+
+  /** What to do with this resume, if not the right thing. */
+  takeResume(): { close: number } | "ready" | undefined {
+    if (this.#refusedResumes.times > 0) {
+      this.#refusedResumes.times -= 1;
+      return { close: this.#refusedResumes.code };
+    }
+    if (this.#readyResumes <= 0) return undefined;
+    this.#readyResumes -= 1;
+    return "ready";
+  }
+
+  #each(target: FaultTarget, act: (session: VoiceSession) => void): number {
+    const sessions = [...this.#actions.sessions(target)];
+    for (const session of sessions) act(session);
+    return sessions.length;
   }
 }

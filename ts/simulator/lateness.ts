@@ -1,6 +1,6 @@
 /** How late packets came against their sender's own best 20 ms grid. */
 
-import type { HeardPacket } from "./listener.ts";
+import type { HeardPacket } from "./recording.ts";
 
 /** Milliseconds. */
 export interface Lateness {
@@ -9,14 +9,15 @@ export interface Lateness {
   maxMs: number;
 }
 
-/** So many recent packets of each sender are looked at. */
+/** So many recent packets are looked at. */
 const WINDOW = 5000;
+const SAMPLES_PER_MS = 48;
+const NS_PER_MS = 1e6;
 
 /** Percentiles over the recent packets. */
 export function lateness(packets: readonly HeardPacket[]): Lateness {
-  const recent = packets.slice(-WINDOW);
   const bySender = new Map<number, HeardPacket[]>();
-  for (const packet of recent) {
+  for (const packet of packets.slice(-WINDOW)) {
     const group = bySender.get(packet.ssrc);
     if (group) group.push(packet);
     else bySender.set(packet.ssrc, [packet]);
@@ -26,12 +27,14 @@ export function lateness(packets: readonly HeardPacket[]): Lateness {
   return { p50Ms: at(0.5), p99Ms: at(0.99), maxMs: late.at(-1) ?? 0 };
 }
 
-/** The best grid is the earliest one: no packet leaves before it is due. */
+/** The best grid is the earliest that no packet comes before. */
 function againstBestGrid(packets: readonly HeardPacket[]): number[] {
-  const first = packets[0]?.timestamp ?? 0;
-  const offsets = packets.map(
-    (packet) => packet.arrivedMs - ((packet.timestamp - first) >>> 0) / 48,
-  );
+  const [first] = packets;
+  if (!first) return [];
+  const offsets = packets.map((packet) => {
+    const sinceFirst = Number(packet.arrivedNs - first.arrivedNs) / NS_PER_MS;
+    return sinceFirst - ((packet.timestamp - first.timestamp) | 0) / SAMPLES_PER_MS;
+  });
   const best = offsets.reduce((least, offset) => Math.min(least, offset), Number.POSITIVE_INFINITY);
   return offsets.map((offset) => offset - best);
 }

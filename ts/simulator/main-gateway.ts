@@ -1,92 +1,45 @@
-/** One bot's main gateway, as far as voice goes: op 4 in, the two voice events out. */
+/** One user's main gateway, as far as voice goes: op 4 in, the two voice events out. */
 
-import { EventEmitter } from "node:events";
-import type { DiscordSimulator } from "./simulator.ts";
+import { SafeEmitter } from "../support/emitter.ts";
+import type { World } from "./world.ts";
 
-/** A dispatch of the main gateway. */
+/** A dispatch of the main gateway, with the wire's spelling. */
 export interface Dispatch {
   t: "VOICE_STATE_UPDATE" | "VOICE_SERVER_UPDATE";
   d: Record<string, unknown>;
 }
 
-/** A bot's main gateway connection; events arrive as `dispatch`. */
-export class SimMainGateway extends EventEmitter<{ dispatch: [Dispatch] }> {
-  readonly userId: string;
-  /** Sends VOICE_SERVER_UPDATE before VOICE_STATE_UPDATE. */
-  serverFirst = false;
-  /** Leaves joins unanswered, as for a full channel. */
-  ignoreJoins = false;
-  readonly #simulator: DiscordSimulator;
+/** What {@link SimMainGateway} emits. */
+export type MainGatewayEvents = {
+  dispatch: [Dispatch];
+};
 
-  constructor(simulator: DiscordSimulator, userId: string) {
+/** A main gateway connection; the events of every guild arrive as `dispatch`. */
+export class SimMainGateway extends SafeEmitter<MainGatewayEvents> {
+  /** Whose connection it is. */
+  readonly userId: string;
+  readonly #world: World;
+
+  constructor(world: World, userId: string) {
     super();
-    this.#simulator = simulator;
+    this.#world = world;
     this.userId = userId;
   }
 
-  /** Takes an op 4; anything else is refused with false. */
+  /** Takes an op 4 payload; false when it is something else or malformed. Events follow asynchronously. */
   send(payload: unknown): boolean {
-    const { op, d } = payload as {
-      op?: number;
-      d?: { guild_id?: string; channel_id?: string | null };
-    };
-    if (op !== 4 || typeof d?.guild_id !== "string" || d.channel_id === undefined) return false;
-    const guildId = d.guild_id;
-    const channelId = d.channel_id;
-    if (channelId === null) setImmediate(() => this.#leave(guildId));
-    else if (!this.ignoreJoins) setImmediate(() => this.#join(guildId, channelId));
-    return true;
+    if (typeof payload !== "object" || payload === null) return false;
+    const { op, d } = payload as { op?: unknown; d?: unknown };
+    return op === 4 && this.#world.updateVoiceState(this.userId, d);
   }
 
-  /** Dispatches the two events for a seat: a join, or a move by a moderator. */
-  announce(guildId: string, channelId: string): void {
-    this.#join(guildId, channelId);
+  /** Begins a new main-gateway session: voice states and voice sessions of the old one are void. */
+  reidentify(): void {
+    this.#world.reidentify(this.userId);
   }
 
-  /** Dispatches a VOICE_SERVER_UPDATE without an endpoint. */
-  serverLost(guildId: string): void {
-    this.emit("dispatch", {
-      t: "VOICE_SERVER_UPDATE",
-      d: { guild_id: guildId, token: "", endpoint: null },
-    });
-  }
-
-  #join(guildId: string, channelId: string): void {
-    const { sessionId, token, endpoint } = this.#simulator.admit({
-      guildId,
-      channelId,
-      userId: this.userId,
-    });
-    const server: Dispatch = {
-      t: "VOICE_SERVER_UPDATE",
-      d: { guild_id: guildId, token, endpoint },
-    };
-    const dispatches = [this.#state(guildId, channelId, sessionId), server];
-    if (this.serverFirst) dispatches.reverse();
-    for (const dispatch of dispatches) this.emit("dispatch", dispatch);
-  }
-
-  #leave(guildId: string): void {
-    const seat = this.#simulator.expel(guildId, this.userId);
-    this.emit("dispatch", this.#state(guildId, null, seat?.sessionId ?? "0".repeat(32)));
-  }
-
-  #state(guildId: string, channelId: string | null, sessionId: string): Dispatch {
-    const flags = {
-      deaf: false,
-      mute: false,
-      self_deaf: true,
-      self_mute: false,
-      self_video: false,
-      suppress: false,
-    };
-    const d = {
-      guild_id: guildId,
-      channel_id: channelId,
-      user_id: this.userId,
-      session_id: sessionId,
-      ...flags,
-    };
-    return { t: "VOICE_STATE_UPDATE", d };
+  /** Emits an event; called by the simulator. */
+  deliver(dispatch: Dispatch): void {
+    this.emit("dispatch", dispatch);
   }
 }

@@ -1,65 +1,160 @@
 /** One voice session: what the server knows of a client beyond its socket, so that it can be resumed. */
 
-import { randomBytes } from "node:crypto";
 import type { Mode } from "./crypto.ts";
-import type { Seat } from "./rooms.ts";
+import type { NonceHistory } from "./nonces.ts";
+import { Outbox } from "./outbox.ts";
+import type { Problem, ProblemCode } from "./problems.ts";
+import { StreamCheck } from "./stream-check.ts";
 
-/** Numbered messages that are kept for a resume. */
-const BUFFER = 100;
+const MAX_DISCOVERED = 8;
+
+/** The socket that a session is attached to, as far as others use it. */
+export interface SessionLink {
+  /** Sends a text or binary frame as it is. */
+  transmit(frame: string | Buffer): void;
+  /** Closes with a code; 1006 cuts the TCP stream. */
+  close(code: number, reason?: string): void;
+}
+
+/** Whose session it is and what it was opened with. */
+export interface SessionSeed {
+  guildId: string;
+  channelId: string;
+  userId: string;
+  sessionId: string;
+  token: string;
+  ssrc: number;
+  version: number;
+  firstSequence: number;
+}
+
+/** Counts of what came from one client. */
+export interface SessionCounts {
+  /** RTP packets that authenticated and were let through. */
+  audio: number;
+  /** RTP packets that were dropped: before op 5, suppressed, repeated, not authentic. */
+  audioDropped: number;
+  /** RTP packets of other payload types, and RTCP. */
+  foreign: number;
+  keepalives: number;
+  discoveries: number;
+  heartbeats: number;
+  resumes: number;
+}
+
+/** A key in force, and what it has seen. */
+export interface MediaKey {
+  mode: Mode;
+  key: Buffer;
+  nonces: NonceHistory;
+  /** Monotonic milliseconds until which packets may use it; a replaced key dies soon. */
+  validUntilMs: number;
+}
 
 /** A session, from Identify to its end. */
-export class Session {
-  readonly seat: Seat;
-  readonly ssrc: number;
-  readonly version: number;
-  key = randomBytes(32);
-  mode: Mode | undefined;
-  /** Where the client's datagrams come from, once one came. */
-  remote: { address: string; port: number } | undefined;
-  /** Speaking flags of the last op 5; undefined before the first. */
-  speaking: number | undefined;
-  /** When the socket was lost; undefined while one is open. */
-  lostAtMs: number | undefined;
-  /** Nonces and sequence of the media received, for checking. */
-  readonly media = {
-    nonces: new Set<string>(),
-    sequence: -1,
-    timestamp: 0,
-    arrivedMs: 0,
-    silences: 0,
+export class VoiceSession {
+  readonly seed: Readonly<SessionSeed>;
+  readonly outbox: Outbox;
+  readonly check: StreamCheck;
+  readonly counts: SessionCounts = {
+    audio: 0,
+    audioDropped: 0,
+    foreign: 0,
     keepalives: 0,
-    bad: 0,
+    discoveries: 0,
+    heartbeats: 0,
+    resumes: 0,
   };
-  /** Counter of packets sealed for this client. */
+  /** The open socket; undefined while the session waits to be resumed. */
+  link: SessionLink | undefined;
+  /** Ends the session when it is not resumed in time. */
+  expiry: NodeJS.Timeout | undefined;
+  /** The key in force, and the one before it, under which packets may still be under way. */
+  media: MediaKey | undefined;
+  formerMedia: MediaKey | undefined;
+  /** Where the client's datagrams come from and go to. */
+  remote: { address: string; port: number } | undefined;
+  /** Flags of the last op 5; undefined before the first. */
+  speaking: number | undefined;
+  /** When the flags became zero. */
+  silentSinceMs = Number.NEGATIVE_INFINITY;
+  /** Counter of the packets sealed for this client. */
   sealed = 0;
-  #seq = -1;
-  readonly #buffer: { seq: number; text: string }[] = [];
+  /** When the last datagram came, in monotonic milliseconds. */
+  lastDatagramMs: number | undefined;
+  readonly #report: (problem: Problem) => void;
+  /** Addresses that discovery was answered for. */
+  readonly #discovered = new Set<string>();
 
-  constructor(seat: Seat, ssrc: number, version: number) {
-    this.seat = seat;
-    this.ssrc = ssrc;
-    this.version = version;
+  constructor(seed: SessionSeed, report: (problem: Problem) => void) {
+    this.seed = seed;
+    this.#report = report;
+    this.outbox = new Outbox(seed.firstSequence);
+    this.check = new StreamCheck((code, message) => this.object(code, message));
   }
 
-  /** The last number given to a message; −1 before the first. */
-  get lastSeq(): number {
-    return this.#seq;
+  /** Notes something a faithful server would object to. */
+  object(code: ProblemCode, message: string): void {
+    const { userId, guildId, channelId } = this.seed;
+    this.#report({ code, message, userId, guildId, channelId });
   }
 
-  /** The text of a numbered message; kept for a resume. */
-  numbered(op: number, d: unknown): string {
-    if (this.version < 8) return JSON.stringify({ op, d });
-    this.#seq = (this.#seq + 1) & 0xffff;
-    const text = JSON.stringify({ op, d, seq: this.#seq });
-    this.#buffer.push({ seq: this.#seq, text });
-    if (this.#buffer.length > BUFFER) this.#buffer.shift();
-    return text;
+  /** Notes an address that discovery was answered for; the latest few are kept. */
+  noteDiscovered(source: { address: string; port: number }): void {
+    this.#discovered.add(`${source.address}:${source.port}`);
+    for (const oldest of this.#discovered) {
+      if (this.#discovered.size <= MAX_DISCOVERED) break;
+      this.#discovered.delete(oldest);
+    }
   }
 
-  /** What followed `seq`; undefined when some of it is no longer kept. */
-  since(seq: number): string[] | undefined {
-    if (seq === this.#seq) return [];
-    const at = this.#buffer.findIndex((message) => message.seq === ((seq + 1) & 0xffff));
-    return at < 0 ? undefined : this.#buffer.slice(at).map((message) => message.text);
+  /** Whether discovery told the client this address. */
+  hasDiscovered(source: { address: string; port: number }): boolean {
+    return this.#discovered.has(`${source.address}:${source.port}`);
   }
+
+  /** Sends a message without a number. */
+  send(op: number, d: unknown): void {
+    this.link?.transmit(JSON.stringify({ op, d }));
+  }
+
+  /** Sends a numbered message, or keeps it for a resume while no socket is open. */
+  sendNumbered(op: number, d: unknown): void {
+    if (this.seed.version < 8) return this.send(op, d);
+    const text = this.outbox.push(op, d, performance.now());
+    this.link?.transmit(text);
+  }
+}
+
+/** What is told about a session. */
+export interface SessionInfo {
+  guildId: string;
+  channelId: string;
+  userId: string;
+  ssrc: number;
+  /** Voice gateway version. */
+  version: number;
+  /** Encryption mode; undefined before the session description. */
+  mode: string | undefined;
+  /** Whether a socket is open; a session without one can be resumed for a while. */
+  isConnected: boolean;
+  /** Flags of the last op 5. */
+  speaking: number;
+  counts: Readonly<SessionCounts>;
+}
+
+/** A snapshot for users of the simulator; it holds no secret. */
+export function sessionInfo(session: VoiceSession): SessionInfo {
+  const { guildId, channelId, userId, ssrc, version } = session.seed;
+  return {
+    guildId,
+    channelId,
+    userId,
+    ssrc,
+    version,
+    mode: session.media?.mode,
+    isConnected: session.link !== undefined,
+    speaking: session.speaking ?? 0,
+    counts: { ...session.counts },
+  };
 }

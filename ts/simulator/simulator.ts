@@ -1,136 +1,118 @@
-/** The simulator as a whole: one voice gateway, one media server, the rooms, the faults. */
+/** The simulator as a whole: main gateway, voice gateway, media server, listeners and faults. */
 
-import { createCertificate } from "./certificate.ts";
-import { MODES } from "./crypto.ts";
-import { Faults } from "./faults.ts";
-import { GatewayServer } from "./gateway-server.ts";
-import { Listener } from "./listener.ts";
-import { SimMainGateway } from "./main-gateway.ts";
-import { MediaServer } from "./media.ts";
-import { type Credentials, Rooms, type Seat } from "./rooms.ts";
-import type { Session } from "./session.ts";
+import { CadenzaError } from "../support/errors.ts";
+import { Core } from "./core.ts";
+import type { FaultControls } from "./faults.ts";
+import type { SimGuild } from "./guild.ts";
+import type { Listener, ListenerOptions } from "./listener.ts";
+import type { SimMainGateway } from "./main-gateway.ts";
+import { resolveOptions, type SimulatorOptions } from "./options.ts";
+import type { Problem } from "./problems.ts";
+import { type SessionInfo, sessionInfo } from "./session.ts";
 
-/** Options of {@link DiscordSimulator.start}. */
-export interface SimulatorOptions {
-  /** Address to bind. Default 127.0.0.1. */
-  host?: string;
-  /** TCP port of the gateway. Default 0: any free one. */
-  port?: number;
-  /** UDP port of the media server. Default 0: any free one. */
-  udpPort?: number;
-  /** Speaks `wss` with a certificate made at the start, as clients that know no `ws` need. Default false. */
-  tls?: boolean;
-  /** Encryption modes offered in Ready. Default: all five. */
-  modes?: readonly string[];
-  /** Gateway versions accepted. Default 4 and 8. */
-  gatewayVersions?: readonly number[];
-  /** Default 13 750, as in the field. */
-  heartbeatIntervalMs?: number;
-  /** How long a lost session can be resumed. Default 60 000. */
-  resumeWindowMs?: number;
+/** What the two main-gateway events bring together. */
+export interface SimCredentials {
+  guildId: string;
+  channelId: string;
+  userId: string;
+  sessionId: string;
+  token: string;
+  endpoint: string;
+}
+
+/** Datagrams that no session can be blamed for. */
+export interface StrayDatagrams {
+  unknown: number;
+  discovery: number;
 }
 
 /** A stand-in for Discord's voice service on this machine. */
 export class DiscordSimulator {
-  /** Faults on demand. */
-  readonly faults: Faults;
-  /** PEM of the certificate, with `tls`; give it to clients as their certificate authority. */
-  readonly certificate: string | undefined;
-  readonly #gateway: GatewayServer;
-  readonly #media: MediaServer;
-  readonly #rooms: Rooms;
-  readonly #host: string;
+  readonly #core: Core;
   #closed: Promise<void> | undefined;
 
-  private constructor(gateway: GatewayServer, media: MediaServer, host: string) {
-    this.#gateway = gateway;
-    this.#media = media;
-    this.#rooms = gateway.rooms;
-    this.faults = gateway.faults;
-    this.certificate = gateway.options.tls?.cert;
-    this.#host = host;
+  private constructor(core: Core) {
+    this.#core = core;
   }
 
-  /** Starts a simulator. */
+  /**
+   * Starts a simulator.
+   *
+   * @throws CadenzaError `invalid_argument` for bad options; the system's error for an address in use.
+   */
   static async start(options: SimulatorOptions = {}): Promise<DiscordSimulator> {
-    const host = options.host ?? "127.0.0.1";
-    const rooms = new Rooms();
-    const faults = new Faults();
-    const gateway = await GatewayServer.start(
-      {
-        host,
-        port: options.port ?? 0,
-        modes: options.modes ?? MODES,
-        versions: options.gatewayVersions ?? [4, 8],
-        heartbeatIntervalMs: options.heartbeatIntervalMs ?? 13_750,
-        resumeWindowMs: options.resumeWindowMs ?? 60_000,
-        tls: options.tls ? createCertificate(host) : undefined,
-      },
-      rooms,
-      faults,
-    );
-    const media = await MediaServer.start(
-      host,
-      options.udpPort ?? 0,
-      rooms,
-      faults,
-      () => gateway.sessions,
-    );
-    gateway.media = media;
-    return new DiscordSimulator(gateway, media, host);
+    return new DiscordSimulator(await Core.start(resolveOptions(options)));
   }
 
-  /** What VOICE_SERVER_UPDATE carries: `host:port` with TLS, `ws://host:port` without. */
+  /** What VOICE_SERVER_UPDATE carries at first: `host:port` with TLS, `ws://host:port` without. */
   get endpoint(): string {
-    const place = `${this.#host}:${this.#gateway.port}`;
-    return this.certificate === undefined ? `ws://${place}` : place;
+    return this.#core.endpoint();
   }
 
-  /** Sessions that are live or can be resumed. */
-  get sessions(): readonly Session[] {
-    return [...this.#gateway.sessions];
+  /** PEM of the certificate, with `tls`; give it to clients as their certificate authority. */
+  get certificate(): string | undefined {
+    return this.#core.certificate;
   }
 
-  /** Datagrams that belonged to nobody. */
-  get strangers(): number {
-    return this.#media.strangers;
+  /** Faults on demand. */
+  get faults(): FaultControls {
+    return this.#core.faults;
   }
 
-  /** Gives a user a place in a channel and the credentials that lead there; former ones are void. */
-  admit(place: { guildId: string; channelId: string; userId: string }): Credentials {
-    const sessionId = this.#rooms.seat(place.guildId, place.userId)?.sessionId;
-    const seat = this.#rooms.sit(sessionId === undefined ? place : { ...place, sessionId });
-    return { ...seat, endpoint: this.endpoint };
+  /** What a faithful server would object to, in any channel and before any; the first 1,000. */
+  get problems(): readonly Problem[] {
+    return this.#core.problems.list;
   }
 
-  /** Takes a user's place away and closes its connection with 4014. */
-  expel(guildId: string, userId: string): Seat | undefined {
-    this.#gateway.disconnect(guildId, userId, 4014);
-    return this.#rooms.leave(guildId, userId);
+  /** Counts of datagrams from nobody known. */
+  get strays(): StrayDatagrams {
+    return { ...this.#core.strays };
   }
 
-  /** Closes a user's connection with a code; 1006 cuts the TCP stream. */
-  closeWith(guildId: string, userId: string, code: number): void {
-    this.#gateway.disconnect(guildId, userId, code);
+  /** The guild with an id; it exists from the first mention on. */
+  guild(guildId: string): SimGuild {
+    return this.#core.world.guild(guildId);
   }
 
-  /** A bot's main gateway. */
+  /** A new main-gateway connection of a user. */
   mainGateway(userId: string): SimMainGateway {
-    return new SimMainGateway(this, userId);
+    return this.#core.world.connect(userId);
+  }
+
+  /**
+   * Brings a user into a channel without a main gateway and returns what the two events would carry.
+   *
+   * For the channel the user is in already, the present credentials.
+   *
+   * @throws CadenzaError `channel_full`, or `endpoint_lost` while the guild has no voice server.
+   */
+  admit(place: { guildId: string; channelId: string; userId: string }): SimCredentials {
+    const { world } = this.#core;
+    const guild = world.guild(place.guildId);
+    const state = world.enter(guild, place.userId, place.channelId, {});
+    if (!state) throw new CadenzaError("channel_full", "The channel takes nobody more.");
+    const { endpoint } = guild;
+    if (endpoint === null) {
+      throw new CadenzaError("endpoint_lost", "The guild has no voice server at the moment.");
+    }
+    const { guildId, channelId, userId } = place;
+    const sessionId = world.sessionId(userId);
+    return { guildId, channelId, userId, sessionId, token: state.token, endpoint };
   }
 
   /** A listener that hears everybody in a channel. */
-  listen(place: { guildId: string; channelId: string }): Listener {
-    const listener = new Listener();
-    this.#rooms.listen(place.guildId, place.channelId, listener);
-    return listener;
+  listen(place: { guildId: string; channelId: string } & ListenerOptions): Listener {
+    return this.#core.listen(place.guildId, place.channelId, place);
   }
 
-  /** Stops everything. Idempotent. */
+  /** Voice sessions that are live or can be resumed. */
+  sessions(): SessionInfo[] {
+    return [...this.#core.sessions.all()].map(sessionInfo);
+  }
+
+  /** Stops everything and leaves no socket or timer. Idempotent. */
   close(): Promise<void> {
-    this.#closed ??= Promise.all([this.#gateway.close(), this.#media.close()]).then(
-      () => undefined,
-    );
+    this.#closed ??= this.#core.close();
     return this.#closed;
   }
 

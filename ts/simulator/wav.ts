@@ -1,14 +1,15 @@
-/** Writes 16-bit stereo samples at 48 kHz as a WAV file. */
+/** The header of a WAV file of 16-bit stereo samples at 48 kHz. */
 
 const RATE = 48_000;
 const FRAME_BYTES = 4;
+const MAX_BYTES = 0xffff_ffff;
 
-/** A WAV file of interleaved stereo samples. */
-export function wav(samples: Int16Array): Buffer {
-  const data = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
+/** The 44 bytes in front of so many samples per channel; lengths beyond the format's 4 GiB are capped. */
+export function wavHeader(samples: number): Buffer {
+  const dataBytes = Math.min(samples * FRAME_BYTES, MAX_BYTES - 36);
   const header = Buffer.alloc(44);
   header.write("RIFF", 0, "latin1");
-  header.writeUInt32LE(36 + data.length, 4);
+  header.writeUInt32LE(36 + dataBytes, 4);
   header.write("WAVEfmt ", 8, "latin1");
   header.writeUInt32LE(16, 16);
   header.writeUInt16LE(1, 20);
@@ -18,6 +19,6 @@ export function wav(samples: Int16Array): Buffer {
   header.writeUInt16LE(FRAME_BYTES, 32);
   header.writeUInt16LE(16, 34);
   header.write("data", 36, "latin1");
-  header.writeUInt32LE(data.length, 40);
-  return Buffer.concat([header, data]);
+  header.writeUInt32LE(dataBytes, 40);
+  return header;
 }

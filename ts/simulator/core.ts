@@ -1,0 +1,267 @@
+/** Joins the parts of a simulator: who tells whom what. */
+
+import { isIPv4 } from "node:net";
+import { VoiceOpcode } from "../gateway/opcodes.ts";
+import type { Logger } from "../support/logger.ts";
+import { AudioGate } from "./audio-gate.ts";
+import { createCertificate } from "./certificate.ts";
+import type { Mode } from "./crypto.ts";
+import { FaultControls, type FaultTarget } from "./faults.ts";
+import { forwarded } from "./forward.ts";
+import { type GatewayHost, GatewayServer } from "./gateway-server.ts";
+import { Listener, type ListenerOptions } from "./listener.ts";
+import { type AudioPacket, MediaServer, type StrayCounts } from "./media-server.ts";
+import { NonceHistory } from "./nonces.ts";
+import type { ResolvedOptions } from "./options.ts";
+import { ProblemLog } from "./problems.ts";
+import { SeededRandom } from "./random.ts";
+import type { VoiceSession } from "./session.ts";
+import { Sessions } from "./sessions.ts";
+import { World, type WorldHost } from "./world.ts";
+
+const SILENCE_FRAME = Buffer.from([0xf8, 0xff, 0xfe]);
+const NS_PER_MS = 1e6;
+/** Endpoints between which moves alternate. */
+const ENDPOINTS = 2;
+/** Packets under a replaced key may still be under way for so long. */
+const OLD_KEY_MS = 1000;
+
+/** Everything behind a simulator's public face. */
+export class Core implements GatewayHost, WorldHost {
+  readonly random: SeededRandom;
+  readonly faults: FaultControls;
+  readonly problems = new ProblemLog();
+  readonly sessions: Sessions;
+  readonly world: World;
+  readonly certificate: string | undefined;
+  readonly #options: ResolvedOptions;
+  readonly #logger: Logger;
+  readonly #tls: { key: string; cert: string } | undefined;
+  readonly #gateways: GatewayServer[] = [];
+  readonly #gate = new AudioGate((session, packet) => this.#hear(session, packet));
+  readonly #listeners = new Map<string, Set<Listener>>();
+  #media: MediaServer | undefined;
+  #isClosed = false;
+
+  private constructor(options: ResolvedOptions) {
+    this.#options = options;
+    this.#logger = options.logger;
+    this.#tls = options.tls ? createCertificate(options.host) : undefined;
+    this.certificate = this.#tls?.cert;
+    this.random = new SeededRandom(options.seed);
+    this.faults = new FaultControls({
+      sessions: (target) => this.#targets(target),
+      close: (session, code, keep) => this.#closeSession(session, code, keep),
+      rekey: (session) => this.#sendDescription(session, session.media?.mode),
+      loseEndpoint: (guildId) => this.world.loseEndpoint(this.world.guild(guildId)),
+      moveServer: (guildId, closeCode) => this.#moveServer(guildId, closeCode),
+    });
+    const firstSsrc = 1000 + this.random.below(9000);
+    this.sessions = new Sessions(
+      firstSsrc,
+      () => this.faults.firstSequence,
+      (problem) => this.problems.add(problem),
+    );
+    this.world = new World(this);
+    this.problems.watch((problem) => {
+      this.#logger.warn({ ...problem }, "a client does what a faithful server objects to");
+      for (const listener of this.#listenersAt(problem)) listener.object(problem);
+    });
+  }
+
+  /** Binds the media server and the first endpoint. */
+  static async start(options: ResolvedOptions): Promise<Core> {
+    const core = new Core(options);
+    const { host, port, udpPort } = options;
+    core.#media = await MediaServer.start(
+      { host, port: udpPort, isLenient: options.lenientDiscovery },
+      core.sessions,
+      core.faults,
+      (session, packet) => core.#gate.packet(session, packet),
+    );
+    try {
+      await core.#openEndpoint(port);
+    } catch (error) {
+      await core.close();
+      throw error;
+    }
+    return core;
+  }
+
+  get heartbeatIntervalMs(): number {
+    return this.#options.heartbeatIntervalMs;
+  }
+
+  get versions(): readonly number[] {
+    return this.#options.versions;
+  }
+
+  get modes(): readonly Mode[] {
+    return this.#options.modes;
+  }
+
+  get strays(): StrayCounts {
+    return this.#media?.strays ?? { unknown: 0, discovery: 0 };
+  }
+
+  media(): { address: string; port: number } {
+    return this.#media?.address ?? { address: this.#options.host, port: 0 };
+  }
+
+  endpoint(index = 0): string {
+    const place = `${this.#options.host}:${this.#gateways[index]?.port ?? 0}`;
+    return this.#tls ? place : `ws://${place}`;
+  }
+
+  authenticate(secrets: Parameters<GatewayHost["authenticate"]>[0]) {
+    return this.world.authenticate(secrets);
+  }
+
+  describe(session: VoiceSession, mode: Mode, remote: { address: string; port: number }): void {
+    const isPlace = isIPv4(remote.address) && remote.port > 0 && remote.port < 65_536;
+    if (isPlace) this.sessions.place(session, remote);
+    this.#sendDescription(session, mode);
+    session.sendNumbered(VoiceOpcode.MediaSinkWants, { any: 100 });
+    this.activity();
+  }
+
+  speaking(session: VoiceSession, flags: number): void {
+    const isFirst = session.speaking === undefined;
+    this.#gate.speaking(session, flags);
+    if (!isFirst) return;
+    const { ssrc, userId } = session.seed;
+    for (const other of this.sessions.neighbours(session)) {
+      other.sendNumbered(VoiceOpcode.Speaking, { speaking: flags, ssrc, user_id: userId });
+    }
+  }
+
+  expectResume(session: VoiceSession): void {
+    if (this.#isClosed) return;
+    clearTimeout(session.expiry);
+    const end = (): void => this.#end(session, 4006);
+    session.expiry = setTimeout(end, this.#options.resumeWindowMs);
+    this.activity();
+  }
+
+  dismiss(guildId: string, userId: string, code: number, reason: string): void {
+    const session = this.sessions.of(guildId, userId);
+    if (session) this.#end(session, code, reason);
+  }
+
+  activity(): void {
+    for (const listeners of this.#listeners.values()) {
+      for (const listener of listeners) listener.poke();
+    }
+  }
+
+  /** A new listener, which is told of earlier problems in its channel. */
+  listen(guildId: string, channelId: string, options: ListenerOptions): Listener {
+    const listener = new Listener(options);
+    const key = `${guildId}/${channelId}`;
+    const present = this.#listeners.get(key);
+    if (present) present.add(listener);
+    else this.#listeners.set(key, new Set([listener]));
+    for (const problem of this.problems.list) {
+      const isHere = problem.guildId === guildId && problem.channelId === channelId;
+      if (isHere) listener.object(problem);
+    }
+    return listener;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.world.close();
+    for (const session of [...this.sessions.all()]) this.#end(session, 1001, "Going away.");
+    this.#gate.close();
+    await Promise.all([...this.#gateways.map((server) => server.close()), this.#media?.close()]);
+    for (const listeners of this.#listeners.values()) {
+      for (const listener of listeners) listener.close();
+    }
+  }
+
+  #end(session: VoiceSession, code: number, reason?: string): void {
+    this.#gate.forget(session);
+    this.sessions.end(session, code, reason);
+    this.activity();
+  }
+
+  #closeSession(session: VoiceSession, code: number, keep: boolean): void {
+    if (keep) session.link?.close(code);
+    else this.#end(session, code, "");
+  }
+
+  *#targets(target: FaultTarget): Iterable<VoiceSession> {
+    const guildId = typeof target === "string" ? target : target.guildId;
+    for (const session of this.sessions.all()) {
+      const isUser = typeof target === "string" || session.seed.userId === target.userId;
+      if (session.seed.guildId === guildId && isUser) yield session;
+    }
+  }
+
+  #sendDescription(session: VoiceSession, mode: Mode | undefined): void {
+    if (!mode) return;
+    session.formerMedia = session.media;
+    if (session.formerMedia) session.formerMedia.validUntilMs = performance.now() + OLD_KEY_MS;
+    const key = this.random.bytes(32);
+    const validUntilMs = Number.POSITIVE_INFINITY;
+    session.media = { mode, key, nonces: new NonceHistory(), validUntilMs };
+    session.sealed = 0;
+    session.send(VoiceOpcode.SessionDescription, {
+      mode,
+      secret_key: [...session.media.key],
+      audio_codec: "opus",
+      video_codec: "H264",
+      media_session_id: this.random.hex(16),
+      dave_protocol_version: 0,
+      secure_frames_version: 1,
+    });
+  }
+
+  async #moveServer(guildId: string, closeCode: number | undefined): Promise<void> {
+    const guild = this.world.guild(guildId);
+    if (this.#gateways.length < ENDPOINTS) await this.#openEndpoint(0);
+    const next = guild.endpoint === this.endpoint(1) ? 0 : 1;
+    const sessions = [...this.#targets(guildId)];
+    this.world.moveServer(guild, this.endpoint(next));
+    for (const session of sessions) {
+      if (closeCode !== undefined) this.#end(session, closeCode, "");
+    }
+  }
+
+  async #openEndpoint(port: number): Promise<void> {
+    const place = { host: this.#options.host, port, tls: this.#tls };
+    this.#gateways.push(await GatewayServer.start(place, this));
+  }
+
+  /** Audio that was let through: to the listeners and to the others in the channel. */
+  #hear(session: VoiceSession, packet: AudioPacket): void {
+    const { guildId, channelId, userId, ssrc } = session.seed;
+    const state = this.world.guild(guildId).states.get(userId);
+    if (!session.media || state?.suppress || state?.mute) {
+      session.counts.audioDropped += 1;
+      return;
+    }
+    session.counts.audio += 1;
+    const { sequence, timestamp, opus, arrivedNs } = packet;
+    const silence = SILENCE_FRAME.equals(opus);
+    const arrivedMs = Number(arrivedNs) / NS_PER_MS;
+    const header = packet.header.readUInt16BE(0);
+    session.check.packet({ header, sequence, timestamp, silence, arrivedMs });
+    const heard = { userId, ssrc, sequence, timestamp, opus, arrivedNs, silence };
+    for (const listener of this.#listenersAt({ guildId, channelId })) {
+      listener.hear(heard, session.media.mode);
+    }
+    for (const other of this.sessions.neighbours(session)) this.#forward(packet, other);
+  }
+
+  #forward(packet: AudioPacket, to: VoiceSession): void {
+    const { guildId, userId } = to.seed;
+    if (!to.media || !to.remote || this.world.guild(guildId).states.get(userId)?.deaf) return;
+    const style = this.faults.forwarded;
+    this.#media?.send(to, forwarded(packet, to, to.media, style, this.random));
+  }
+
+  #listenersAt(place: { guildId?: string; channelId?: string }): Iterable<Listener> {
+    return this.#listeners.get(`${place.guildId}/${place.channelId}`) ?? [];
+  }
+}
