@@ -1,106 +1,107 @@
 /** One bot at the node: its players, its socket while it has one, and the time they outlive it. */
 
 import type { WebSocket } from "ws";
+import { CadenzaError } from "../support/errors.ts";
+import type { Logger } from "../support/logger.ts";
+import { CLOSE_REPLACED, ClientSocket } from "./client-socket.ts";
 import { OpError } from "./ops/fields.ts";
-import type { NodeEvent } from "./ops/protocol.ts";
-import { carryOut, type Envelope, readFrame } from "./ops/table.ts";
+import type { Failed, NodeEvent } from "./ops/protocol.ts";
+import { type Envelope, readCommand } from "./ops/table.ts";
 import type { Players } from "./players.ts";
-import { RateLimit } from "./rate-limit.ts";
 
-/** Bytes that may wait for a client that does not read; then it is closed with {@link CLOSE_TOO_SLOW}. */
-const MAX_WAITING_BYTES = 1024 * 1024;
-/** Close code for a client that does not read its socket. */
-export const CLOSE_TOO_SLOW = 4000;
-/** Close code for the older of two sockets of one bot. */
-export const CLOSE_REPLACED = 4001;
+/** Version of the op protocol, told in `ready`. */
+export const PROTOCOL_VERSION = "1";
+
+/** What a session is made of. */
+export interface SessionParts {
+  userId: string;
+  makePlayers: (tell: (event: NodeEvent) => void) => Players;
+  /** Milliseconds that players outlive their client's socket. */
+  resumeTimeoutMs: number;
+  logger: Logger;
+  /** Called once, when the session has ended. */
+  ended: () => void;
+}
 
 /** A bot's session. */
 export class ClientSession {
-  readonly players: Players;
-  readonly #onExpired: () => void;
-  readonly #lingerMs: number;
-  readonly #rate = new RateLimit();
-  #socket: WebSocket | undefined;
-  #linger: NodeJS.Timeout | undefined;
+  readonly #parts: SessionParts;
+  readonly #players: Players;
+  #socket: ClientSocket | undefined;
+  #expiry: NodeJS.Timeout | undefined;
+  #closed: Promise<void> | undefined;
 
-  constructor(
-    makePlayers: (tell: (event: NodeEvent) => void) => Players,
-    lingerMs: number,
-    onExpired: () => void,
-  ) {
-    this.players = makePlayers((event) => this.tell(event));
-    this.#lingerMs = lingerMs;
-    this.#onExpired = onExpired;
+  constructor(parts: SessionParts) {
+    this.#parts = parts;
+    this.#players = parts.makePlayers((event) => this.#tell(event));
   }
 
   /** Takes a socket; a former one is closed. */
-  attach(socket: WebSocket, version: string): void {
-    clearTimeout(this.#linger);
+  attach(webSocket: WebSocket): void {
+    clearTimeout(this.#expiry);
     this.#socket?.close(CLOSE_REPLACED, "Another connection of this bot took over.");
+    const socket = new ClientSocket(webSocket, {
+      message: (text, isBinary) => {
+        if (this.#socket === socket) void this.#receive(text, isBinary);
+      },
+      closed: (code) => this.#onClosed(socket, code),
+    });
     this.#socket = socket;
-    socket.on("message", (data, isBinary) => void this.#receive(String(data), isBinary));
-    socket.on("error", () => undefined);
-    socket.on("close", () => this.#onClosed(socket));
-    this.tell({ type: "ready", version });
+    const resumed = this.#players.size > 0;
+    this.#tell({ type: "ready", version: PROTOCOL_VERSION, user_id: this.#parts.userId, resumed });
+    for (const player of this.#players) player.update();
   }
 
-  /** Sends an event, if there is a socket that takes it. */
-  tell(event: NodeEvent): void {
-    const socket = this.#socket;
-    if (!socket || socket.readyState !== socket.OPEN) return;
-    socket.send(JSON.stringify({ op: "event", d: event }));
-    if (socket.bufferedAmount > MAX_WAITING_BYTES) {
-      socket.close(CLOSE_TOO_SLOW, "The client does not read its socket.");
-      socket.terminate();
-    }
+  /** Ends players, then the socket. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#end();
+    return this.#closed;
   }
 
-  /** Ends players and socket. */
-  async close(): Promise<void> {
-    clearTimeout(this.#linger);
-    await this.players.destroyAll();
+  async #end(): Promise<void> {
+    clearTimeout(this.#expiry);
+    await this.#players.close();
     this.#socket?.close(1001, "The node shuts down.");
-    this.#socket = undefined;
+    this.#parts.ended();
+  }
+
+  #tell(event: NodeEvent): void {
+    this.#socket?.send(JSON.stringify({ op: "event", d: event }));
   }
 
   async #receive(text: string, isBinary: boolean): Promise<void> {
-    let envelope: Envelope = {};
+    const envelope: Envelope = {};
     try {
-      if (!this.#rate.take(performance.now())) {
-        throw new OpError(
-          "rate_limited",
-          `At most ${RateLimit.PER_SECOND} messages a second are carried out.`,
-        );
-      }
       if (isBinary) throw new OpError("bad_json", "The message is binary; ops are JSON text.");
-      const frame = readFrame(text);
-      envelope = frame.envelope;
-      await carryOut(frame, this.players);
-      const { op = "", guild_id = "", id } = envelope;
-      this.tell({ type: "done", op, guild_id, ...(id === undefined ? {} : { id }) });
+      const command = readCommand(text, envelope);
+      await this.#players.inTurn(command.guildId, () => command.apply(this.#players));
+      this.#tell({ type: "done", op: "", guild_id: command.guildId, ...envelope });
     } catch (error) {
-      this.tell({ type: "error", ...describe(error), ...envelope });
+      this.#tell({ type: "error", ...this.#describe(error, envelope), ...envelope });
     }
   }
 
-  #onClosed(socket: WebSocket): void {
+  /** Only errors of our own are told; what else goes wrong may hold secrets and goes to the log, by its stack alone. */
+  #describe(error: unknown, envelope: Envelope): Pick<Failed, "code" | "message" | "field"> {
+    if (error instanceof CadenzaError) {
+      const { code, message } = error;
+      const field = error instanceof OpError ? error.field : undefined;
+      return field === undefined ? { code, message } : { code, message, field };
+    }
+    const stack = error instanceof Error ? error.stack : undefined;
+    this.#parts.logger.error({ op: envelope.op, stack }, "an op failed unexpectedly");
+    const message = "The node failed to carry out the op; its log says more.";
+    return { code: "internal_error", message };
+  }
+
+  #onClosed(socket: ClientSocket, code: number): void {
+    const { userId, logger, resumeTimeoutMs } = this.#parts;
+    logger.info({ userId, code }, "client disconnected");
     if (this.#socket !== socket) return;
     this.#socket = undefined;
-    this.#linger = setTimeout(() => {
-      void this.players.destroyAll();
-      this.#onExpired();
-    }, this.#lingerMs);
-    this.#linger.unref();
+    if (this.#closed) return;
+    const waitMs = this.#players.size === 0 ? 0 : resumeTimeoutMs;
+    this.#expiry = setTimeout(() => void this.close(), waitMs);
+    this.#expiry.unref();
   }
-}
-
-function describe(error: unknown): { code: string; message: string; field?: string } {
-  const { code, message, field } = error as Partial<OpError>;
-  if (typeof code !== "string" || typeof message !== "string") {
-    return {
-      code: "internal_error",
-      message: "The node failed to carry out the op; its log says more.",
-    };
-  }
-  return field === undefined ? { code, message } : { code, message, field };
 }

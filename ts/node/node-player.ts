@@ -25,8 +25,6 @@ export class NodePlayer {
   readonly #trackIds = new Map<number, string>();
   readonly #updates: NodeJS.Timeout;
   #destroyed = false;
-  /** Counts play ops, so that a slow look-up cannot overtake a later one. */
-  #requests = 0;
 
   constructor(parts: NodePlayerParts) {
     this.#parts = parts;
@@ -70,12 +68,8 @@ export class NodePlayer {
         "A track plays, and replace is false; nothing was changed.",
       );
     }
-    this.#requests += 1;
-    const request = this.#requests;
     const source = await sources.resolve(decodeTrackId(d.track_id).url);
-    if (this.#destroyed || request !== this.#requests) {
-      throw new OpError("superseded", "A later op replaced this one before it began.");
-    }
+    if (this.#destroyed) throw new OpError("no_player", "The player was destroyed meanwhile.");
     const end = d.end_time === 0 ? {} : { endMs: d.end_time };
     const track = call.player.play(source, { startMs: d.start_time, ...end });
     this.#trackIds.set(track, d.track_id);
@@ -83,7 +77,6 @@ export class NodePlayer {
 
   /** Stops what plays. */
   stop(): void {
-    this.#requests += 1;
     this.#mustPlay().stop();
   }
 

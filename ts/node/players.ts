@@ -4,6 +4,7 @@ import { NodePlayer } from "./node-player.ts";
 import { OpError } from "./ops/fields.ts";
 import type { NodeEvent } from "./ops/protocol.ts";
 import type { Sources } from "./sources.ts";
+import { Turns } from "./turns.ts";
 import type { CreateCall } from "./voice-port.ts";
 
 /** What players are made of. */
@@ -16,10 +17,12 @@ export interface PlayersParts {
   tell: (event: NodeEvent) => void;
 }
 
-/** All players of a bot. */
-export class Players {
+/** All players of a bot. Iterable. */
+export class Players implements Iterable<NodePlayer> {
   readonly #parts: PlayersParts;
   readonly #byGuild = new Map<string, NodePlayer>();
+  readonly #turns = new Turns();
+  #closed = false;
 
   constructor(parts: PlayersParts) {
     this.#parts = parts;
@@ -30,16 +33,24 @@ export class Players {
     return this.#byGuild.size;
   }
 
+  [Symbol.iterator](): Iterator<NodePlayer> {
+    return this.#byGuild.values();
+  }
+
+  /** Runs a job for a guild after those that came before it. */
+  inTurn(guildId: string, job: () => Promise<void> | void): Promise<void> {
+    return this.#turns.run(guildId, job);
+  }
+
   /** The player of a guild, made when there is none. */
   open(guildId: string): NodePlayer {
     const known = this.#byGuild.get(guildId);
     if (known) return known;
     const { createCall, maxPlayers, userId, ...rest } = this.#parts;
+    if (this.#closed) throw new OpError("shutting_down", "The session of this bot has ended.");
     if (this.#byGuild.size >= maxPlayers) {
-      throw new OpError(
-        "too_many_players",
-        `This node carries ${maxPlayers} players per bot at most (max_players).`,
-      );
+      const message = `This node carries ${maxPlayers} players per bot at most (max_players).`;
+      throw new OpError("too_many_players", message);
     }
     const player = new NodePlayer({ ...rest, guildId, userId, call: createCall(userId, guildId) });
     this.#byGuild.set(guildId, player);
@@ -50,11 +61,8 @@ export class Players {
   existing(guildId: string): NodePlayer {
     const known = this.#byGuild.get(guildId);
     if (known) return known;
-    throw new OpError(
-      "no_player",
-      "There is no player in this guild; send voice_update or play first.",
-      "guild_id",
-    );
+    const message = "There is no player in this guild; send voice_update or play first.";
+    throw new OpError("no_player", message, "d.guild_id");
   }
 
   /** Ends the player of a guild. */
@@ -64,8 +72,9 @@ export class Players {
     await player.destroy();
   }
 
-  /** Ends every player. */
-  async destroyAll(): Promise<void> {
+  /** Ends every player; no other can be made. Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
     const players = [...this.#byGuild.values()];
     this.#byGuild.clear();
     await Promise.all(players.map((player) => player.destroy()));

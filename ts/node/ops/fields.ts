@@ -1,9 +1,11 @@
 /** Reads fields of op bodies; each failure names the field, what is wrong and what is allowed. */
 
 import { CadenzaError } from "../../support/errors.ts";
+import type { Snowflake } from "./protocol.ts";
 
 /** A command that cannot be carried out. Its codes are listed in docs/reference/errors.md. */
 export class OpError extends CadenzaError {
+  /** Path of the field that is to blame, for example `d.guild_id`. */
   readonly field: string | undefined;
 
   constructor(code: string, message: string, field?: string) {
@@ -16,18 +18,25 @@ export class OpError extends CadenzaError {
 /** A JSON object. */
 export type Fields = Record<string, unknown>;
 
-const MAX_STRING = 16 * 1024;
-const MAX_MS = 2 ** 31;
+/** Longest string, in UTF-16 units; a track id is the longest there is. */
+export const MAX_STRING = 16 * 1024;
+/** Longest time: 24 days, more than any track. */
+export const MAX_MS = 2 ** 31 - 1;
 
-/** An id of 1 to 20 digits. */
-export function snowflake(fields: Fields, name: string): string {
+/** Whether a string is an id of Discord: 64 bits as a decimal number without leading zeros. */
+export function isSnowflake(value: string): value is Snowflake {
+  return /^[1-9]\d{0,19}$/.test(value) && BigInt(value) < 2n ** 64n;
+}
+
+/** An id. */
+export function snowflake(fields: Fields, name: string): Snowflake {
   const value = text(fields, name);
-  if (/^\d{1,20}$/.test(value)) return value;
-  throw new OpError("invalid_value", `${name} is not an id of 1 to 20 digits.`, name);
+  if (isSnowflake(value)) return value;
+  throw invalid(name, "an id: 1 to 20 digits, less than 2^64, without leading zeros");
 }
 
 /** An id that may be missing or null. */
-export function optionalSnowflake(fields: Fields, name: string): string | undefined {
+export function optionalSnowflake(fields: Fields, name: string): Snowflake | undefined {
   return fields[name] === undefined || fields[name] === null ? undefined : snowflake(fields, name);
 }
 
@@ -36,7 +45,7 @@ export function text(fields: Fields, name: string): string {
   const value = required(fields, name);
   if (typeof value !== "string") throw wrongType(name, "a string");
   if (value.length > 0 && value.length <= MAX_STRING) return value;
-  throw new OpError("invalid_value", `${name} has 1 to ${MAX_STRING} characters.`, name);
+  throw invalid(name, `1 to ${MAX_STRING} characters`);
 }
 
 /** A string or null. */
@@ -46,31 +55,30 @@ export function textOrNull(fields: Fields, name: string): string | null {
 
 /** true or false. */
 export function flag(fields: Fields, name: string, missing?: boolean): boolean {
-  const value =
-    fields[name] === undefined && missing !== undefined ? missing : required(fields, name);
+  const value = required(fields, name, missing);
   if (typeof value === "boolean") return value;
   throw wrongType(name, "true or false");
 }
 
-/** Whole milliseconds from 0 to 2³¹. */
+/** Whole milliseconds from 0 to {@link MAX_MS}. */
 export function milliseconds(fields: Fields, name: string, missing?: number): number {
-  const value =
-    fields[name] === undefined && missing !== undefined ? missing : required(fields, name);
+  const value = required(fields, name, missing);
   if (typeof value !== "number") throw wrongType(name, "a number of milliseconds");
   if (Number.isInteger(value) && value >= 0 && value <= MAX_MS) return value;
-  throw new OpError(
-    "invalid_value",
-    `${name} is a whole number of milliseconds from 0 to ${MAX_MS}.`,
-    name,
-  );
+  throw invalid(name, `a whole number of milliseconds from 0 to ${MAX_MS}`);
 }
 
-function required(fields: Fields, name: string): unknown {
-  const value = fields[name];
+/** The value of a field of the object itself; `false`, `0` and `null` are values. */
+function required(fields: Fields, name: string, missing?: unknown): unknown {
+  const value = Object.hasOwn(fields, name) ? fields[name] : missing;
   if (value !== undefined) return value;
-  throw new OpError("missing_field", `${name} is missing.`, name);
+  throw new OpError("missing_field", `${name} is missing.`, `d.${name}`);
 }
 
 function wrongType(name: string, expected: string): OpError {
-  return new OpError("wrong_type", `${name} is not ${expected}.`, name);
+  return new OpError("wrong_type", `${name} must be ${expected}.`, `d.${name}`);
+}
+
+function invalid(name: string, allowed: string): OpError {
+  return new OpError("invalid_value", `${name} takes ${allowed}.`, `d.${name}`);
 }

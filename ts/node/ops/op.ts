@@ -2,12 +2,13 @@
 
 import type { Players } from "../players.ts";
 import type { Fields } from "./fields.ts";
-import type { OpBodies, OpName } from "./protocol.ts";
+import type { OpBodies, OpName, Play } from "./protocol.ts";
+
+/** The body of each op once it is read: defaults are filled in. */
+export type ReadBodies = Omit<OpBodies, "play"> & { play: Required<Play> };
 
 /** One op. Both functions throw `OpError` for what the client did wrong. */
 export interface Op<Name extends OpName> {
-  parse(
-    fields: Fields,
-  ): Required<Omit<OpBodies[Name], "channel_id">> & Pick<OpBodies[Name], keyof OpBodies[Name]>;
-  apply(d: ReturnType<Op<Name>["parse"]>, players: Players): Promise<void> | void;
+  parse(fields: Fields): ReadBodies[Name];
+  apply(d: ReadBodies[Name], players: Players): Promise<void> | void;
 }

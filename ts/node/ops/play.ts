@@ -15,8 +15,8 @@ export const play: Op<"play"> = {
     if (d.end_time !== 0 && d.end_time <= d.start_time) {
       throw new OpError(
         "invalid_value",
-        "end_time is 0, for the end of the track, or later than start_time.",
-        "end_time",
+        "end_time takes 0, for the end of the track, or a time after start_time.",
+        "d.end_time",
       );
     }
     return d;

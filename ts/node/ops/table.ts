@@ -1,11 +1,11 @@
-/** The table of ops: a text frame in, the op carried out, the answer's parts back. */
+/** The table of ops: a text frame in, a command that can be carried out back. */
 
 import type { Players } from "../players.ts";
 import { destroy } from "./destroy.ts";
 import { type Fields, OpError } from "./fields.ts";
 import type { Op } from "./op.ts";
 import { play } from "./play.ts";
-import type { OpName } from "./protocol.ts";
+import type { OpName, RequestId } from "./protocol.ts";
 import { setPauseState } from "./set-pause-state.ts";
 import { setPosition } from "./set-position.ts";
 import { stop } from "./stop.ts";
@@ -20,81 +20,77 @@ const OPS: { [Name in OpName]: Op<Name> } = {
   set_position: setPosition,
 };
 
-/** What is known of a frame before its body is read; answers echo it. */
+const MAX_REQUEST_ID = 100;
+
+/** What an answer says about the frame it answers, as far as that could be read. */
 export interface Envelope {
   op?: string;
-  id?: string | number;
+  id?: RequestId;
   guild_id?: string;
 }
 
-/** A frame of a client. */
-export interface Frame {
-  envelope: Envelope;
-  d: unknown;
+/** A command whose fields are all read. */
+export interface ReadCommand {
+  guildId: string;
+  /** @throws OpError for what cannot be done as things stand. */
+  apply(players: Players): Promise<void> | void;
 }
 
 /**
- * Reads the outside of a frame.
+ * Reads a frame. `envelope` is filled in on the way, so that the answer to a bad frame can say what it answers.
  *
- * @throws OpError `bad_json` when it is not a JSON object.
+ * @throws OpError `bad_json`, `missing_field`, `wrong_type`, `invalid_value`, `unknown_op`, `filters_unavailable`.
  */
-export function readFrame(frame: string): Frame {
+export function readCommand(frame: string, envelope: Envelope): ReadCommand {
+  const value = parseObject(frame);
+  const { d } = value;
+  if (isObject(d) && typeof d.guild_id === "string") envelope.guild_id = d.guild_id.slice(0, 20);
+  if (typeof value.op === "string") envelope.op = value.op.slice(0, 64);
+  readRequestId(value.id, envelope);
+  const op = readOp(value.op);
+  if (d === undefined) throw new OpError("missing_field", "d is missing.", "d");
+  if (!isObject(d)) throw new OpError("wrong_type", "d must be an object.", "d");
+  return bind(op, d);
+}
+
+function parseObject(frame: string): Fields {
   let value: unknown;
   try {
     value = JSON.parse(frame);
   } catch {
     throw new OpError("bad_json", "The message is not JSON.");
   }
-  if (!isObject(value)) throw new OpError("bad_json", "The message is not a JSON object.");
-  const { op, id, d } = value;
-  const guildId =
-    isObject(d) && typeof d.guild_id === "string" ? d.guild_id.slice(0, 20) : undefined;
-  const envelope: Envelope = {
-    ...(typeof op === "string" ? { op: op.slice(0, 64) } : {}),
-    ...(isRequestId(id) ? { id } : {}),
-    ...(guildId === undefined ? {} : { guild_id: guildId }),
-  };
-  return { envelope, d };
+  if (isObject(value)) return value;
+  throw new OpError("bad_json", "The message is not a JSON object.");
 }
 
-/**
- * Carries out a frame.
- *
- * @throws OpError for what the client did wrong.
- */
-export async function carryOut(frame: Frame, players: Players): Promise<void> {
-  const { op } = frame.envelope;
-  if (op === undefined) throw new OpError("missing_field", "op is missing, or not a string.", "op");
-  if (op === "set_filter")
-    throw new OpError("filters_unavailable", "Filters are not available yet.");
-  if (!isOpName(op)) {
-    throw new OpError(
-      "unknown_op",
-      `The op is not known; there are ${Object.keys(OPS).join(", ")} and set_filter.`,
-      "op",
-    );
+function readRequestId(id: unknown, envelope: Envelope): void {
+  if (id === undefined || id === null) return;
+  if (typeof id !== "string" && typeof id !== "number") {
+    throw new OpError("wrong_type", "id must be a string or a number.", "id");
   }
-  if (frame.d === undefined) throw new OpError("missing_field", "d is missing.", "d");
-  if (!isObject(frame.d)) throw new OpError("wrong_type", "d is not an object.", "d");
-  await run(OPS[op] as Op<OpName>, frame.d, players);
+  if (String(id).length > MAX_REQUEST_ID) {
+    throw new OpError("invalid_value", `id takes up to ${MAX_REQUEST_ID} characters.`, "id");
+  }
+  envelope.id = id;
 }
 
-async function run<Name extends OpName>(
-  op: Op<Name>,
-  fields: Fields,
-  players: Players,
-): Promise<void> {
-  await op.apply(op.parse(fields), players);
+function readOp(name: unknown): Op<OpName> {
+  if (name === undefined) throw new OpError("missing_field", "op is missing.", "op");
+  if (typeof name !== "string") throw new OpError("wrong_type", "op must be a string.", "op");
+  if (name === "set_filter") {
+    throw new OpError("filters_unavailable", "Filters are not available yet.", "op");
+  }
+  if (Object.hasOwn(OPS, name)) return OPS[name as OpName] as Op<OpName>;
+  const known = Object.keys(OPS).join(", ");
+  throw new OpError("unknown_op", `The op is not known; there are ${known} and set_filter.`, "op");
 }
 
-function isOpName(name: string): name is OpName {
-  return Object.hasOwn(OPS, name);
+function bind<Name extends OpName>(op: Op<Name>, fields: Fields): ReadCommand {
+  const body = op.parse(fields);
+  return { guildId: body.guild_id, apply: (players) => op.apply(body, players) };
 }
 
 function isObject(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isRequestId(id: unknown): id is string | number {
-  return typeof id === "number" || (typeof id === "string" && id.length <= 100);
 }
