@@ -19,8 +19,8 @@ export interface SessionParts {
   /** Milliseconds that players outlive their client's socket. */
   resumeTimeoutMs: number;
   logger: Logger;
-  /** Called once, when the session has ended. */
-  ended: () => void;
+  /** Called once, when the session begins to end and takes no other socket. */
+  ending: (ended: Promise<void>) => void;
 }
 
 /** A bot's session. */
@@ -54,15 +54,19 @@ export class ClientSession {
 
   /** Ends players, then the socket. Idempotent. */
   close(): Promise<void> {
-    this.#closed ??= this.#end();
+    if (!this.#closed) {
+      this.#closed = this.#end();
+      this.#parts.ending(this.#closed);
+    }
     return this.#closed;
   }
 
   async #end(): Promise<void> {
     clearTimeout(this.#expiry);
-    await this.#players.close();
+    await this.#players.close().catch((error: Error) => {
+      this.#parts.logger.error({ stack: error.stack }, "a session's players did not end cleanly");
+    });
     this.#socket?.close(1001, "The node shuts down.");
-    this.#parts.ended();
   }
 
   #tell(event: NodeEvent): void {

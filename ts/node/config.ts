@@ -2,6 +2,7 @@
 
 import { readFileSync, statSync } from "node:fs";
 import { isIP } from "node:net";
+import { delimiter, dirname, resolve } from "node:path";
 import { parse } from "yaml";
 import { CadenzaError } from "../support/errors.ts";
 
@@ -11,9 +12,9 @@ export interface NodeConfig {
   host: string;
   /** TCP port; 0 takes any free one. Default 2333. */
   port: number;
-  /** What clients send as `Authorization`; at least 8 characters. Required. */
+  /** What clients send as `Authorization`; at least 8 printable ASCII characters. Required. */
   password: string;
-  /** Folders whose files may be played. Default: none. */
+  /** Folders whose files may be played; in a file, relative to that file. Default: none. */
   allowed_folders: string[];
   /** Lets http(s) tracks reach loopback and private addresses. Default false. */
   allow_private_hosts: boolean;
@@ -39,7 +40,7 @@ interface Key {
   allowed: string;
   fallback?: NodeConfig[keyof NodeConfig];
   valid(value: unknown): boolean;
-  /** Reads the value of an environment variable or flag. */
+  /** Reads the value of an environment variable or flag; what it cannot read stays a text. */
   read(text: string): unknown;
 }
 
@@ -69,15 +70,16 @@ export const CONFIG_KEYS: { [Name in keyof NodeConfig]: Key } = {
   },
   port: integer(0, 65_535, 2333),
   password: {
-    allowed: "a text of at least 8 characters",
-    valid: (value) => typeof value === "string" && value.length >= 8,
+    allowed: "a text of at least 8 printable ASCII characters, in quotes when it is all digits",
+    valid: (value) =>
+      typeof value === "string" && /^[\x21-\x7e][\x20-\x7e]{6,}[\x21-\x7e]$/.test(value),
     read: string,
   },
   allowed_folders: {
     allowed: "a list of folders that exist",
     fallback: [],
     valid: (value) => Array.isArray(value) && value.every(isFolder),
-    read: (text) => text.split(":").filter((folder) => folder !== ""),
+    read: (text) => text.split(delimiter).filter((folder) => folder !== ""),
   },
   allow_private_hosts: toggle(),
   insecure_voice_endpoints: toggle(),
@@ -114,26 +116,34 @@ export function resolveConfig(input: Record<string, unknown>): NodeConfig {
 }
 
 /**
- * Reads a YAML file.
+ * Reads a YAML file. Relative folders in it start from the file's own folder.
  *
  * @throws CadenzaError `bad_config` when it cannot be read, is not YAML or not a table of keys.
  */
 export function readConfigFile(path: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = parse(readFileSync(path, "utf8")) ?? {};
-  } catch (cause) {
-    const [firstLine] = String((cause as Error).message).split("\n");
-    throw new CadenzaError("bad_config", `The configuration ${path} cannot be read: ${firstLine}`, {
-      cause,
-    });
-  }
-  if (typeof value !== "object" || Array.isArray(value))
+  const found = parseFile(path) ?? {};
+  if (typeof found !== "object" || Array.isArray(found))
     throw bad(`${path} is not a table of keys and values`);
-  return value as Record<string, unknown>;
+  const { allowed_folders: folders, ...rest } = found as Record<string, unknown>;
+  if (!Array.isArray(folders)) return { ...found };
+  const absolute = folders.map((folder) =>
+    typeof folder === "string" ? resolve(dirname(path), folder) : folder,
+  );
+  return { ...rest, allowed_folders: absolute };
 }
 
-/** What the environment says: `CADENZA_PORT` for `port`, and so on; folders are separated by colons. */
+function parseFile(path: string): unknown {
+  try {
+    return parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    // What follows the first line quotes the file, and with it the password.
+    const [firstLine = ""] = String((cause as Error).message).split("\n");
+    const message = `The configuration ${path} cannot be read: ${firstLine.replace(/:$/, "")}.`;
+    throw new CadenzaError("bad_config", message, { cause });
+  }
+}
+
+/** What the environment says: `CADENZA_PORT` for `port`, and so on; several folders are separated as in PATH. */
 export function readEnvironment(environment: NodeJS.ProcessEnv): Record<string, unknown> {
   const found: Record<string, unknown> = {};
   for (const [name, key] of Object.entries(CONFIG_KEYS)) {

@@ -1,5 +1,6 @@
 /** `cadenza/node`: the player node. */
 
+export { PROTOCOL_VERSION } from "./client-session.ts";
 export {
   CONFIG_KEYS,
   type NodeConfig,
@@ -8,6 +9,7 @@ export {
   readEnvironment,
   resolveConfig,
 } from "./config.ts";
-export type { EventMessage, NodeEvent } from "./ops/protocol.ts";
-export { type NodeParts, PlayerNode, PROTOCOL_VERSION } from "./player-node.ts";
+export type { Command, EventMessage, NodeEvent } from "./ops/protocol.ts";
+export { type NodeParts, PlayerNode } from "./player-node.ts";
 export { decodeTrackId, encodeTrackId, type TrackDescription } from "./track-id.ts";
+export type { CallPort, CallsPort, MakeCalls } from "./voice-port.ts";

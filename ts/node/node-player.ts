@@ -9,6 +9,9 @@ import type { Sources } from "./sources.ts";
 import { decodeTrackId } from "./track-id.ts";
 import type { CallPort } from "./voice-port.ts";
 
+/** Tracks whose end is still to come: the one that plays and those it replaced. */
+const MAX_OPEN_TRACKS = 16;
+
 /** What a player is made of. */
 export interface NodePlayerParts {
   guildId: string;
@@ -24,22 +27,22 @@ export class NodePlayer {
   readonly #parts: NodePlayerParts;
   readonly #trackIds = new Map<number, string>();
   readonly #updates: NodeJS.Timeout;
+  #track: number | undefined;
   #destroyed = false;
 
   constructor(parts: NodePlayerParts) {
     this.#parts = parts;
-    const { call } = parts;
+    const { call, guildId } = parts;
     call.on("stateChange", (status, reason) => this.#onState(status, reason));
     call.player.on("trackStart", (track, info) => this.#onStart(track, info));
     call.player.on("trackEnd", (track, reason) => this.#onEnd(track, reason));
-    call.player.on("trackError", (track, error) => this.#onError(track, error));
+    call.player.on("trackError", (track, { code, message }) => {
+      const about = { guild_id: guildId, track_id: this.#idOf(track) };
+      this.#tell({ type: "track_error", ...about, code, message });
+    });
     call.player.on("trackStuck", (track, forMs) => {
-      this.#tell({
-        type: "track_stuck",
-        guild_id: parts.guildId,
-        track_id: this.#idOf(track),
-        for_ms: forMs,
-      });
+      const about = { guild_id: guildId, track_id: this.#idOf(track) };
+      this.#tell({ type: "track_stuck", ...about, for_ms: Math.round(forMs) });
     });
     this.#updates = setInterval(() => this.update(), parts.updateIntervalMs);
     this.#updates.unref();
@@ -59,20 +62,23 @@ export class NodePlayer {
     });
   }
 
-  /** Plays a track. */
+  /**
+   * Plays a track.
+   *
+   * @throws OpError `already_playing` when it must not replace what plays, `unknown_track`, `track_not_allowed`.
+   */
   async play(d: Required<Play>): Promise<void> {
-    const { call, sources } = this.#parts;
-    if (!d.replace && call.player.playing) {
-      throw new OpError(
-        "already_playing",
-        "A track plays, and replace is false; nothing was changed.",
-      );
+    const { player } = this.#parts.call;
+    if (!d.replace && player.playing) {
+      const message = "A track plays, and replace is false; nothing was changed.";
+      throw new OpError("already_playing", message);
     }
-    const source = await sources.resolve(decodeTrackId(d.track_id).url);
-    if (this.#destroyed) throw new OpError("no_player", "The player was destroyed meanwhile.");
+    const source = await this.#parts.sources.resolve(decodeTrackId(d.track_id).url);
+    if (this.#destroyed) throw new OpError("no_player", "The player ended while the track opened.");
     const end = d.end_time === 0 ? {} : { endMs: d.end_time };
-    const track = call.player.play(source, { startMs: d.start_time, ...end });
-    this.#trackIds.set(track, d.track_id);
+    const track = player.play(source, { startMs: d.start_time, ...end });
+    this.#track = track;
+    this.#remember(track, d.track_id);
   }
 
   /** Stops what plays. */
@@ -80,7 +86,7 @@ export class NodePlayer {
     this.#mustPlay().stop();
   }
 
-  /** Pauses or resumes; without a track it changes nothing but the state the next one finds. */
+  /** Pauses or resumes what plays. */
   setPaused(paused: boolean): void {
     const player = this.#mustPlay();
     if (paused) player.pause();
@@ -98,12 +104,10 @@ export class NodePlayer {
   update(): void {
     const { call, guildId } = this.#parts;
     const stats = call.stats();
-    const current =
-      stats?.playingTrack === undefined ? undefined : this.#trackIds.get(stats.playingTrack);
     this.#tell({
       type: "player_update",
       guild_id: guildId,
-      track_id: current ?? null,
+      track_id: this.#track === undefined ? null : this.#idOf(this.#track),
       position: Math.round(call.player.positionMs),
       paused: call.player.paused,
       connected: call.status === "ready",
@@ -116,23 +120,27 @@ export class NodePlayer {
   /** Ends the player and its call. Idempotent. */
   async destroy(): Promise<void> {
     if (this.#destroyed) return;
-    for (const trackId of this.#trackIds.values()) {
-      this.#tell({
-        type: "track_end",
-        guild_id: this.#parts.guildId,
-        track_id: trackId,
-        reason: "cleanup",
-      });
+    const { guildId: guild_id, call } = this.#parts;
+    for (const track_id of this.#trackIds.values()) {
+      this.#tell({ type: "track_end", guild_id, track_id, reason: "cleanup" });
     }
     this.#destroyed = true;
     clearInterval(this.#updates);
-    await this.#parts.call.destroy();
+    await call.destroy();
   }
 
   #mustPlay(): CallPort["player"] {
     const { player } = this.#parts.call;
     if (player.playing) return player;
     throw new OpError("not_playing", "Nothing plays in this guild.");
+  }
+
+  #remember(track: number, trackId: string): void {
+    this.#trackIds.set(track, trackId);
+    const [oldest] = this.#trackIds.keys();
+    if (this.#trackIds.size > MAX_OPEN_TRACKS && oldest !== undefined) {
+      this.#trackIds.delete(oldest);
+    }
   }
 
   #onState(status: GatewayStatus, reason: Reason | undefined): void {
@@ -143,34 +151,23 @@ export class NodePlayer {
       ...(reason ? { code: reason.code, message: reason.message } : {}),
       ...(reason?.closeCode === undefined ? {} : { close_code: reason.closeCode }),
     });
+    if (status === "ready" || status === "disconnected") this.update();
   }
 
   #onStart(track: number, info: TrackInfo): void {
     const { codec, passthrough, durationMs } = info;
     const about = { guild_id: this.#parts.guildId, track_id: this.#idOf(track) };
-    this.#tell({ type: "track_start", ...about, passthrough, codec, length: durationMs ?? null });
+    const length = durationMs === undefined ? null : Math.round(durationMs);
+    this.#tell({ type: "track_start", ...about, passthrough, codec, length });
     this.update();
-  }
-
-  #onError(track: number, error: { code: string; message: string }): void {
-    this.#tell({
-      type: "track_error",
-      guild_id: this.#parts.guildId,
-      track_id: this.#idOf(track),
-      ...error,
-    });
   }
 
   #onEnd(track: number, reason: PlayerEndReason): void {
-    const trackId = this.#idOf(track);
+    const about = { guild_id: this.#parts.guildId, track_id: this.#idOf(track) };
     this.#trackIds.delete(track);
+    if (this.#track === track) this.#track = undefined;
+    this.#tell({ type: "track_end", ...about, reason: endReason(reason) });
     this.update();
-    this.#tell({
-      type: "track_end",
-      guild_id: this.#parts.guildId,
-      track_id: trackId,
-      reason: endReason(reason),
-    });
   }
 
   #idOf(track: number): string {

@@ -9,34 +9,53 @@ import { CadenzaError } from "../support/errors.ts";
 import { type Logger, silentLogger } from "../support/logger.ts";
 import { createEngine } from "../voice/engine.ts";
 import { VoiceManager } from "../voice/manager.ts";
-import { authenticate, type Refusal } from "./auth.ts";
+import { authenticate, type Client, type Refusal } from "./auth.ts";
 import { ClientSession } from "./client-session.ts";
 import { type NodeConfig, type NodeConfigInput, resolveConfig } from "./config.ts";
 import { Players } from "./players.ts";
 import { Sources } from "./sources.ts";
-import type { CreateCall } from "./voice-port.ts";
+import type { MakeCalls } from "./voice-port.ts";
 
-/** Version of the op protocol, told in `ready`. */
-export const PROTOCOL_VERSION = "1";
 /** Longest message a client may send, in bytes; longer ones close with 1009. */
-const MAX_MESSAGE_BYTES = 64 * 1024;
+export const MAX_MESSAGE_BYTES = 64 * 1024;
+/** Where the op protocol is spoken. */
+const PATHS = ["/v1/ws", "/"];
+/** Milliseconds a client may take to send its request's headers. */
+const HEADERS_TIMEOUT_MS = 10_000;
+/** Milliseconds that clients have to answer the last close frame. */
+const CLOSE_GRACE_MS = 1000;
 
-/** Parts that tests replace. */
+const NOT_FOUND: Refusal = {
+  status: 404,
+  code: "not_found",
+  message: "There is nothing here but the op protocol: connect a WebSocket to /v1/ws.",
+};
+const SHUTTING_DOWN: Refusal = {
+  status: 503,
+  code: "shutting_down",
+  message: "The node shuts down.",
+};
+
+/** Parts that can be replaced. */
 export interface NodeParts {
-  createCall?: CreateCall;
+  /** Default: a `VoiceManager` for each bot, on an engine of the node's own. */
+  makeCalls?: MakeCalls;
+  /** Default: silent. */
   logger?: Logger;
 }
 
 /** A running node. */
-export class PlayerNode {
+export class PlayerNode implements AsyncDisposable {
   readonly #config: NodeConfig;
   readonly #server: Server;
-  readonly #sockets: WebSocketServer;
+  readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
   readonly #sources: Sources;
   readonly #logger: Logger;
-  readonly #sessions = new Map<string, ClientSession>();
-  readonly #managers = new Map<string, VoiceManager>();
-  readonly #createCall: CreateCall;
+  readonly #makeCalls: MakeCalls;
+  /** The sessions that take sockets, by bot. */
+  readonly #byUser = new Map<string, ClientSession>();
+  /** Those that are ending. */
+  readonly #ending = new Set<Promise<void>>();
   #engine: EngineLike | undefined;
   #closed: Promise<void> | undefined;
 
@@ -44,13 +63,12 @@ export class PlayerNode {
     this.#config = config;
     this.#sources = sources;
     this.#logger = parts.logger ?? silentLogger;
-    this.#createCall =
-      parts.createCall ?? ((userId, guildId) => this.#manager(userId).connection(guildId));
-    this.#server = createServer((_request, response) => {
-      response.writeHead(404, { "content-type": "application/json" });
-      response.end(JSON.stringify({ code: "not_found", message: "The op protocol is at /v1/ws." }));
+    this.#makeCalls = parts.makeCalls ?? ((userId) => this.#manager(userId));
+    this.#server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS }, (_request, response) => {
+      const { status, code, message } = NOT_FOUND;
+      response.writeHead(status, { "content-type": "application/json" });
+      response.end(JSON.stringify({ code, message }));
     });
-    this.#sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
     this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
   }
 
@@ -66,14 +84,20 @@ export class PlayerNode {
     return node;
   }
 
+  /** The IP address that it listens on. */
+  get address(): string {
+    return this.#bound().address;
+  }
+
   /** The TCP port. */
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#bound().port;
   }
 
   /** Where clients connect to. */
   get url(): string {
-    return `ws://${this.#config.host}:${this.port}/v1/ws`;
+    const { address, family, port } = this.#bound();
+    return `ws://${family === "IPv6" ? `[${address}]` : address}:${port}${PATHS[0]}`;
   }
 
   /** Ends every player, tells every client, stops listening. Idempotent. */
@@ -89,92 +113,101 @@ export class PlayerNode {
   #listen(): Promise<void> {
     const { host, port } = this.#config;
     return new Promise((resolve, reject) => {
-      this.#server.once("error", (cause) => {
-        reject(
-          new CadenzaError(
-            "listen_failed",
-            `The node cannot listen on ${host}:${port}: ${cause.message}`,
-            { cause },
-          ),
-        );
+      const failed = (cause: Error): void => {
+        const message = `The node cannot listen on ${host}:${port}: ${cause.message}`;
+        reject(new CadenzaError("listen_failed", message, { cause }));
+      };
+      this.#server.once("error", failed);
+      this.#server.listen(port, host, () => {
+        this.#server.off("error", failed);
+        this.#server.on("error", ({ message }) => {
+          this.#logger.error({ message }, "a connection could not be accepted");
+        });
+        resolve();
       });
-      this.#server.listen(port, host, resolve);
     });
+  }
+
+  #bound(): AddressInfo {
+    const address = this.#server.address();
+    if (typeof address === "object" && address !== null) return address;
+    throw new CadenzaError("node_closed", "The node has been closed.");
   }
 
   async #shutDown(): Promise<void> {
     const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    await Promise.all([...this.#sessions.values()].map((session) => session.close()));
-    await Promise.all([...this.#managers.values()].map((manager) => manager.close()));
+    await Promise.all([...this.#byUser.values()].map((session) => session.close()));
+    await Promise.all(this.#ending);
     await this.#engine?.close();
-    for (const socket of this.#sockets.clients) socket.terminate();
-    this.#server.closeAllConnections();
+    const timer = setTimeout(() => {
+      for (const socket of this.#sockets.clients) socket.terminate();
+      this.#server.closeAllConnections();
+    }, CLOSE_GRACE_MS);
     await stopped;
+    clearTimeout(timer);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on("error", () => undefined);
-    const path = (request.url ?? "/").split("?")[0];
-    if (path !== "/v1/ws" && path !== "/") {
-      return refuse(socket, {
-        status: 400,
-        code: "not_found",
-        message: "The op protocol is at /v1/ws.",
-      });
+    const [path = "/"] = (request.url ?? "/").split("?");
+    if (!PATHS.includes(path)) return refuse(socket, NOT_FOUND);
+    if (this.#closed) return refuse(socket, SHUTTING_DOWN);
+    const client = authenticate(request.headers, this.#config.password);
+    const remote = request.socket.remoteAddress;
+    if ("status" in client) {
+      this.#logger.warn({ code: client.code, remote }, "client refused");
+      return refuse(socket, client);
     }
-    const outcome = authenticate(request.headers, this.#config.password);
-    if ("status" in outcome) {
-      this.#logger.warn(
-        { code: outcome.code, remote: request.socket.remoteAddress },
-        "refused a client",
-      );
-      return refuse(socket, outcome);
-    }
-    this.#sockets.handleUpgrade(request, socket, head, (client) => {
-      this.#session(outcome.userId).attach(client, PROTOCOL_VERSION);
-      this.#logger.info(
-        { userId: outcome.userId, client: request.headers["client-name"] },
-        "client connected",
-      );
+    this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#logger.info({ ...client, remote }, "client connected");
+      this.#session(client).attach(webSocket);
     });
   }
 
-  #session(userId: string): ClientSession {
-    const known = this.#sessions.get(userId);
+  #session({ userId }: Client): ClientSession {
+    const known = this.#byUser.get(userId);
     if (known) return known;
     const { player_update_interval_ms, max_players, resume_timeout_s } = this.#config;
-    const parts = { userId, createCall: this.#createCall, sources: this.#sources };
     const limits = { updateIntervalMs: player_update_interval_ms, maxPlayers: max_players };
-    const forget = (): void => void this.#sessions.delete(userId);
-    const session = new ClientSession(
-      (tell) => new Players({ ...parts, ...limits, tell }),
-      resume_timeout_s * 1000,
-      forget,
-    );
-    this.#sessions.set(userId, session);
+    const parts = { userId, sources: this.#sources, ...limits };
+    const session = new ClientSession({
+      userId,
+      makePlayers: (tell) => new Players({ ...parts, calls: this.#makeCalls(userId), tell }),
+      resumeTimeoutMs: resume_timeout_s * 1000,
+      logger: this.#logger,
+      ending: (ended) => this.#onEnding(userId, ended),
+    });
+    this.#byUser.set(userId, session);
     return session;
   }
 
+  #onEnding(userId: string, ended: Promise<void>): void {
+    this.#byUser.delete(userId);
+    this.#ending.add(ended);
+    void ended.finally(() => this.#ending.delete(ended));
+  }
+
   #manager(userId: string): VoiceManager {
-    const known = this.#managers.get(userId);
-    if (known) return known;
     this.#engine ??= createEngine({ allowPrivateHosts: this.#config.allow_private_hosts });
     const gateway = { insecureEndpoints: this.#config.insecure_voice_endpoints };
-    const manager = new VoiceManager({
-      userId,
-      engine: this.#engine,
-      gateway,
-      logger: this.#logger,
-    });
-    this.#managers.set(userId, manager);
-    return manager;
+    return new VoiceManager({ userId, engine: this.#engine, gateway, logger: this.#logger });
   }
 }
 
-function refuse(socket: Duplex, refusal: Refusal): void {
-  const { status, code, message } = refusal;
+const STATUS_TEXT = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  404: "Not Found",
+  503: "Service Unavailable",
+};
+
+function refuse(socket: Duplex, { status, code, message }: Refusal): void {
   const body = JSON.stringify({ code, message });
-  const reason = status === 401 ? "Unauthorized" : "Bad Request";
-  const headers = `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close`;
-  socket.end(`HTTP/1.1 ${status} ${reason}\r\n${headers}\r\n\r\n${body}`);
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_TEXT[status]}`,
+    "Content-Type: application/json",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    "Connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }

@@ -5,12 +5,12 @@ import { OpError } from "./ops/fields.ts";
 import type { NodeEvent } from "./ops/protocol.ts";
 import type { Sources } from "./sources.ts";
 import { Turns } from "./turns.ts";
-import type { CreateCall } from "./voice-port.ts";
+import type { CallsPort } from "./voice-port.ts";
 
 /** What players are made of. */
 export interface PlayersParts {
   userId: string;
-  createCall: CreateCall;
+  calls: CallsPort;
   sources: Sources;
   updateIntervalMs: number;
   maxPlayers: number;
@@ -46,13 +46,13 @@ export class Players implements Iterable<NodePlayer> {
   open(guildId: string): NodePlayer {
     const known = this.#byGuild.get(guildId);
     if (known) return known;
-    const { createCall, maxPlayers, userId, ...rest } = this.#parts;
+    const { calls, maxPlayers, ...rest } = this.#parts;
     if (this.#closed) throw new OpError("shutting_down", "The session of this bot has ended.");
     if (this.#byGuild.size >= maxPlayers) {
       const message = `This node carries ${maxPlayers} players per bot at most (max_players).`;
       throw new OpError("too_many_players", message);
     }
-    const player = new NodePlayer({ ...rest, guildId, userId, call: createCall(userId, guildId) });
+    const player = new NodePlayer({ ...rest, guildId, call: calls.connection(guildId) });
     this.#byGuild.set(guildId, player);
     return player;
   }
@@ -72,11 +72,12 @@ export class Players implements Iterable<NodePlayer> {
     await player.destroy();
   }
 
-  /** Ends every player; no other can be made. Idempotent. */
+  /** Ends every player and call; no other can be made. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
     const players = [...this.#byGuild.values()];
     this.#byGuild.clear();
     await Promise.all(players.map((player) => player.destroy()));
+    await this.#parts.calls.close();
   }
 }

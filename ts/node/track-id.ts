@@ -1,8 +1,8 @@
 /** Track ids: base64 of a JSON object, in the shape that other tools of this protocol write. */
 
-import { OpError } from "./ops/fields.ts";
+import { MAX_STRING, OpError } from "./ops/fields.ts";
 
-/** What a track id says. */
+/** What a track id says. Members are null when they are not known. */
 export interface TrackDescription {
   title: string | null;
   identifier: string | null;
@@ -29,40 +29,56 @@ const KEYS = [
 
 /** Encodes with a space after each colon and comma and with non-ASCII escaped, as Python's `json.dumps` does. */
 export function encodeTrackId(track: TrackDescription): string {
-  const members = KEYS.map((key) => `${JSON.stringify(key)}: ${ascii(JSON.stringify(track[key]))}`);
+  const members = KEYS.map((key) => `"${key}": ${ascii(JSON.stringify(track[key]))}`);
   return Buffer.from(`{${members.join(", ")}}`, "latin1").toString("base64");
 }
 
 /**
- * Decodes an id; unknown members are ignored, missing ones count as null, base64url is accepted.
+ * Decodes an id. Members that are not known are ignored; those that are missing or of another type count as
+ * null. base64url and missing padding are accepted.
  *
  * @throws OpError `unknown_track` when it is no such id or names no URL.
  */
 export function decodeTrackId(id: string): TrackDescription {
-  const normal = id.replace(/-/g, "+").replace(/_/g, "/");
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(normal)) throw unknown("it is not base64");
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(normal, "base64").toString("utf8"));
-  } catch {
-    throw unknown("it does not hold JSON");
-  }
-  if (typeof value !== "object" || value === null) throw unknown("it does not hold a JSON object");
-  const fields = value as Record<string, unknown>;
-  const { url } = fields;
-  if (typeof url !== "string" || url === "") throw unknown("it names no url");
-  const string = (key: string): string | null =>
-    typeof fields[key] === "string" ? (fields[key] as string) : null;
+  const fields = parse(id);
+  const { url, length, is_live } = fields;
+  if (typeof url !== "string" || url.trim() === "") throw unknown("it names no url");
+  const string = (key: string): string | null => {
+    const value = fields[key];
+    return typeof value === "string" ? value : null;
+  };
   return {
     title: string("title"),
     identifier: string("identifier"),
     url,
-    length: typeof fields.length === "number" ? fields.length : null,
+    length: typeof length === "number" && Number.isFinite(length) ? length : null,
     author: string("author"),
     author_id: string("author_id"),
     thumbnail: string("thumbnail"),
-    is_live: typeof fields.is_live === "boolean" ? fields.is_live : null,
+    is_live: typeof is_live === "boolean" ? is_live : null,
   };
+}
+
+function parse(id: string): Record<string, unknown> {
+  if (id.length > MAX_STRING) throw unknown(`it has more than ${MAX_STRING} characters`);
+  const digits = id
+    .replace(/-/g, "+")
+    .replace(/_/g, "/")
+    .replace(/={1,2}$/, "");
+  if (!/^[A-Za-z0-9+/]+$/.test(digits) || digits.length % 4 === 1)
+    throw unknown("it is not base64");
+  let value: unknown;
+  try {
+    value = JSON.parse(
+      new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(digits, "base64")),
+    );
+  } catch {
+    throw unknown("it does not hold JSON");
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw unknown("it does not hold a JSON object");
 }
 
 function ascii(json: string): string {
@@ -73,5 +89,5 @@ function ascii(json: string): string {
 }
 
 function unknown(why: string): OpError {
-  return new OpError("unknown_track", `The track_id cannot be played: ${why}.`, "track_id");
+  return new OpError("unknown_track", `The track_id cannot be played: ${why}.`, "d.track_id");
 }

@@ -1,12 +1,20 @@
-/** What the node needs of a voice connection; `VoiceConnection` fits, and so does a fake. */
+/** What the node needs of the voice library; `VoiceManager` and `VoiceConnection` fit, and so do fakes. */
 
 import type { VoiceConnection } from "../voice/connection.ts";
 
-/** The part of a connection that players use. */
+/** The part of a voice connection that a player uses. */
 export type CallPort = Pick<
   VoiceConnection,
   "destroy" | "off" | "on" | "ping" | "player" | "provide" | "serverLost" | "stats" | "status"
 >;
 
-/** Makes the call of a bot in a guild. */
-export type CreateCall = (userId: string, guildId: string) => CallPort;
+/** The calls of one bot. */
+export interface CallsPort {
+  /** The call of a guild, made when there is none. */
+  connection(guildId: string): CallPort;
+  /** Ends every call. */
+  close(): Promise<void>;
+}
+
+/** Makes the calls of a bot. */
+export type MakeCalls = (userId: string) => CallsPort;
