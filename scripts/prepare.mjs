@@ -25,7 +25,7 @@ export function fail(message) {
 export function ensurePackages() {
   if (existsSync(join(root, "node_modules/.package-lock.json"))) return;
   process.stderr.write("Installing npm packages (about a minute)…\n");
-  run("npm", ["ci", "--no-audit", "--no-fund"], { stdio: ["ignore", 2, 2] });
+  run("npm", ["install", "--no-save", "--no-audit", "--no-fund"], { stdio: ["ignore", 2, 2] });
 }
 
 /** Builds the Rust addon when it is missing or older than its sources. */

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 const folder = dirname(fileURLToPath(import.meta.url));
 if (!existsSync(join(folder, "node_modules/.package-lock.json"))) {
   process.stderr.write("Installing other voice clients for the peer tests…\n");
-  const install = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], {
+  const install = spawnSync("npm", ["install", "--no-save", "--no-audit", "--no-fund"], {
     cwd: folder,
     stdio: ["ignore", 2, 2],
   });
