@@ -195,7 +195,9 @@ test("what a client does wrong is named, and the socket stays", async (t) => {
     const answer = await ask(bench, op, d);
     t.like(
       answer,
-      field === undefined ? { type: "error", code, op } : { type: "error", code, op, field },
+      field === undefined
+        ? { type: "error", code, op }
+        : { type: "error", code, op, field: field === "op" ? field : `d.${field}` },
       JSON.stringify([op, d]),
     );
     t.regex(String(answer.message), /\.$/);
@@ -229,7 +231,7 @@ test("malformed frames are named, ids come back", async (t) => {
       "missing_field",
       "missing_field",
       "wrong_type",
-      "missing_field",
+      "wrong_type",
       "bad_json",
     ],
   );
