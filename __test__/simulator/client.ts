@@ -107,6 +107,7 @@ export class MediaClient {
   readonly received: Buffer[] = [];
 
   constructor() {
+    this.socket.unref();
     this.socket.on("message", (datagram) => this.received.push(datagram));
   }
 

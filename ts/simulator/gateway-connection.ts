@@ -14,8 +14,8 @@ import type { GatewayHost } from "./gateway-server.ts";
 import { HeartbeatWatch } from "./heartbeat-watch.ts";
 import type { SessionLink, VoiceSession } from "./session.ts";
 
-/** Identify is expected so soon after the socket opens. */
-const IDENTIFY_WITHIN_MS = 1000;
+/** Identify is expected at once; this allows for a busy machine. */
+const IDENTIFY_WITHIN_MS = 2500;
 /** A client that reads nothing is cut off when so much waits for it. */
 const MAX_BUFFERED_BYTES = 8 * 1024 * 1024;
 const INVALID_SESSION = "Session is no longer valid.";
