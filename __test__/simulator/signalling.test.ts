@@ -26,7 +26,7 @@ async function start(t: ExecutionContext, options: SimulatorOptions = {}) {
 
 for (const version of [8, 4]) {
   test(`version ${version}: Hello first, heartbeats acknowledged in the version's form`, async (t) => {
-    const { simulator, bot } = await start(t);
+    const { bot } = await start(t);
     const client = new Client(bot, version);
     const hello = await client.gateway.message(8);
     t.deepEqual(hello.d as object, { v: version, heartbeat_interval: 13_750 });
@@ -86,7 +86,7 @@ const FIRST_FRAMES: [string, (body: Record<string, unknown>) => string | Buffer,
 
 for (const [name, make, code] of FIRST_FRAMES) {
   test(`first frame: ${name} is closed with ${code}`, async (t) => {
-    const { simulator, bot } = await start(t);
+    const { bot } = await start(t);
     const client = new GatewayClient(gatewayUrl(bot.endpoint));
     await client.message(8);
     client.socket.send(make(identifyBody(bot)));
