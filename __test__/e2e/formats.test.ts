@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import test from "ava";
 import { Demo } from "../../ts/cli/demo/run.ts";
 import type { CadenzaError } from "../../ts/support/errors.ts";
+import { musicLike, wavFile } from "../support/wav.ts";
 
 const fixtures = fileURLToPath(new URL("../../crates/audio/tests/fixtures/", import.meta.url));
 const tune = fileURLToPath(new URL("../../examples/media/tune.opus", import.meta.url));
@@ -43,7 +44,7 @@ test("a WAV file is heard as it was sent", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "cadenza-"));
   t.teardown(() => rm(folder, { recursive: true }));
   const track = join(folder, "tone.wav");
-  await writeFile(track, toneWav(1));
+  await writeFile(track, wavFile(musicLike(1, 44_100), 44_100, 2));
   await using demo = await Demo.start({ track });
   const { verdict, started } = await demo.play();
   t.true(verdict.ok, verdict.findings.join("\n"));
@@ -78,25 +79,3 @@ test("what cannot be played ends with a code and a sentence", async (t) => {
     t.regex(error?.message ?? "", /\w.*\.$/, name);
   }
 });
-
-/** A 440 Hz tone, 44.1 kHz mono, 16 bits. */
-function toneWav(seconds: number): Buffer {
-  const rate = 44_100;
-  const samples = rate * seconds;
-  const wav = Buffer.alloc(44 + samples * 2);
-  wav.write("RIFF", 0, "latin1");
-  wav.writeUInt32LE(36 + samples * 2, 4);
-  wav.write("WAVEfmt ", 8, "latin1");
-  wav.writeUInt32LE(16, 16);
-  wav.writeUInt16LE(1, 20);
-  wav.writeUInt16LE(1, 22);
-  wav.writeUInt32LE(rate, 24);
-  wav.writeUInt32LE(rate * 2, 28);
-  wav.writeUInt16LE(2, 32);
-  wav.writeUInt16LE(16, 34);
-  wav.write("data", 36, "latin1");
-  wav.writeUInt32LE(samples * 2, 40);
-  for (let i = 0; i < samples; i++)
-    wav.writeInt16LE(Math.round(12_000 * Math.sin((2 * Math.PI * 440 * i) / rate)), 44 + 2 * i);
-  return wav;
-}

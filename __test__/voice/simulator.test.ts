@@ -5,6 +5,7 @@ import test from "ava";
 import { Engine } from "../../ts/native/index.ts";
 import { DiscordSimulator, type SimulatorOptions } from "../../ts/simulator/index.ts";
 import { CadenzaError } from "../../ts/support/errors.ts";
+import { silentLogger } from "../../ts/support/logger.ts";
 import { VoiceManager } from "../../ts/voice/manager.ts";
 import type { GatewayOptions } from "../../ts/voice/options.ts";
 
@@ -13,7 +14,11 @@ const room = { guildId: "41771983423143937", channelId: "127121515262115840" };
 const userId = "104694319306248192";
 
 /** A simulator, a bot whose main gateway it is, and a listener. */
-async function setUp(simulatorOptions: SimulatorOptions = {}, gateway: GatewayOptions = {}) {
+async function setUp(
+  simulatorOptions: SimulatorOptions = {},
+  gateway: GatewayOptions = {},
+  logger = silentLogger,
+) {
   const simulator = await DiscordSimulator.start(simulatorOptions);
   const engine = new Engine();
   const mainGateway = simulator.mainGateway(userId);
@@ -23,6 +28,7 @@ async function setUp(simulatorOptions: SimulatorOptions = {}, gateway: GatewayOp
     engine,
     sendPayload: (_guild, payload) => mainGateway.send(payload),
     gateway: options,
+    logger,
   });
   mainGateway.on("dispatch", ({ t, d }) => {
     if (t === "VOICE_STATE_UPDATE") manager.handleVoiceStateUpdate(d);
@@ -250,6 +256,61 @@ test("seek moves the position, end_ms ends the track, stop says stopped", async 
   player.stop();
   t.is(await stopped, "stopped");
   t.false(player.playing);
+});
+
+test("frames that are not JSON, lack fields, have wrong types or no known op change nothing", async (t) => {
+  await using bench = await setUp();
+  await bench.connection.join(room.channelId);
+  bench.connection.player.play({ kind: "file", path: track });
+  t.true(await hears(bench));
+  const frames = [
+    "{",
+    "[]",
+    '{"op":2,"d":{}}',
+    '{"op":4,"d":{"mode":5,"secret_key":"x"}}',
+    '{"op":11,"d":null}',
+    Buffer.alloc(2),
+  ];
+  for (const frame of frames) bench.simulator.faults.sendRaw(room.guildId, frame);
+  bench.simulator.faults.sendUnknownOps(room.guildId);
+  t.true(await hears(bench));
+  t.true(bench.connection.badFrames >= frames.length);
+  t.is(bench.connection.status, "ready");
+  t.deepEqual(bench.listener.problems, []);
+});
+
+test("a frame of 8 MiB breaks the socket, which is resumed; the sound goes on", async (t) => {
+  await using bench = await setUp();
+  await bench.connection.join(room.channelId);
+  bench.connection.player.play({ kind: "file", path: track });
+  t.true(await hears(bench));
+  const resumed = reached(bench, "resuming").then(() => reached(bench, "ready"));
+  bench.simulator.faults.sendRaw(room.guildId, "x".repeat(8 * 1024 * 1024));
+  await resumed;
+  t.true(await hears(bench));
+  t.is(new Set(bench.listener.packets.map((packet) => packet.ssrc)).size, 1);
+});
+
+test("token, session id and key appear in no log line, reason or statistic", async (t) => {
+  const lines: string[] = [];
+  const log = (fields: object, message: string): void =>
+    void lines.push(JSON.stringify(fields) + message);
+  const logger = { debug: log, info: log, warn: log, error: log };
+  await using bench = await setUp({}, {}, logger);
+  const secrets: string[] = [];
+  bench.mainGateway.on("dispatch", ({ d }) => {
+    for (const secret of [d.token, d.session_id])
+      if (typeof secret === "string") secrets.push(secret);
+  });
+  bench.connection.on("stateChange", (status, reason) => log({ status, reason }, ""));
+  await bench.connection.join(room.channelId);
+  bench.simulator.faults.refuseResume();
+  bench.simulator.faults.cutSocket(room.guildId);
+  await reached(bench, "unconnected");
+  await reached(bench, "ready");
+  lines.push(JSON.stringify([bench.connection.stats(), bench.connection.reason]));
+  t.true(secrets.length >= 3 && lines.length > 5);
+  for (const secret of secrets) t.false(lines.join("\n").includes(secret));
 });
 
 test("destroy is idempotent and the next connection is a new one", async (t) => {

@@ -45,18 +45,19 @@ pub struct FeedError {
 }
 
 impl FeedError {
-    /// Makes an error from a stable code and a sentence.
+    /// Makes an error from a stable code and a sentence; a missing full stop is added.
     pub fn new(code: &'static str, message: impl Into<String>) -> FeedError {
-        FeedError {
-            code,
-            message: message.into(),
+        let mut message = message.into();
+        if !message.ends_with('.') {
+            message.push('.');
         }
+        FeedError { code, message }
     }
 }
 
 impl From<AudioError> for FeedError {
     fn from(error: AudioError) -> FeedError {
-        let sentence = format!("The source cannot be played: {error}.");
+        let sentence = format!("The source cannot be played: {error}");
         FeedError::new(error.code().as_str(), sentence)
     }
 }
