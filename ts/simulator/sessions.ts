@@ -12,6 +12,7 @@ export class Sessions {
   readonly #byUser = new Map<string, VoiceSession>();
   readonly #bySsrc = new Map<number, VoiceSession>();
   readonly #bySource = new Map<string, VoiceSession>();
+  readonly #byChannel = new Map<string, Set<VoiceSession>>();
   readonly #report: (problem: Problem) => void;
   readonly #firstSequence: () => number;
   #nextSsrc: number;
@@ -31,6 +32,9 @@ export class Sessions {
     const session = new VoiceSession({ ...seed, ssrc, firstSequence }, this.#report);
     this.#byUser.set(`${seed.guildId}/${seed.userId}`, session);
     this.#bySsrc.set(ssrc, session);
+    const channel = channelKey(session);
+    const members = this.#byChannel.get(channel) ?? new Set();
+    this.#byChannel.set(channel, members.add(session));
     return session;
   }
 
@@ -40,6 +44,9 @@ export class Sessions {
     clearTimeout(session.expiry);
     this.#byUser.delete(`${session.seed.guildId}/${session.seed.userId}`);
     this.#forgetSource(session);
+    const members = this.#byChannel.get(channelKey(session));
+    members?.delete(session);
+    if (members?.size === 0) this.#byChannel.delete(channelKey(session));
     const { link } = session;
     session.link = undefined;
     link?.close(code, reason);
@@ -96,10 +103,8 @@ export class Sessions {
 
   /** The other sessions in the same channel. */
   *neighbours(session: VoiceSession): Iterable<VoiceSession> {
-    const { guildId, channelId } = session.seed;
-    for (const other of this.all()) {
-      const sharesChannel = other.seed.guildId === guildId && other.seed.channelId === channelId;
-      if (other !== session && sharesChannel) yield other;
+    for (const other of this.#byChannel.get(channelKey(session)) ?? []) {
+      if (other !== session) yield other;
     }
   }
 
@@ -122,6 +127,10 @@ function describe(who: VoiceSession, to: VoiceSession): void {
   to.sendNumbered(VoiceOpcode.ClientPlatform, { user_id: userId, platform: null });
   if (who.speaking === undefined) return;
   to.sendNumbered(VoiceOpcode.Speaking, { speaking: who.speaking, ssrc, user_id: userId });
+}
+
+function channelKey({ seed }: VoiceSession): string {
+  return `${seed.guildId}/${seed.channelId}`;
 }
 
 function sourceKey(remote: { address: string; port: number }): string {
