@@ -63,8 +63,8 @@ export class ClientSession {
 
   async #end(): Promise<void> {
     clearTimeout(this.#expiry);
-    await this.#players.close().catch((error: Error) => {
-      this.#parts.logger.error({ stack: error.stack }, "a session's players did not end cleanly");
+    await this.#players.close().catch((error: unknown) => {
+      this.#parts.logger.error({ at: origin(error) }, "a session's players did not end cleanly");
     });
     this.#socket?.close(1001, "The node shuts down.");
   }
@@ -85,15 +85,14 @@ export class ClientSession {
     }
   }
 
-  /** Only errors of our own are told; what else goes wrong may hold secrets and goes to the log, by its stack alone. */
+  /** Only errors of our own are told. The message of any other may hold a secret: not even the log gets it. */
   #describe(error: unknown, envelope: Envelope): Pick<Failed, "code" | "message" | "field"> {
     if (error instanceof CadenzaError) {
       const { code, message } = error;
       const field = error instanceof OpError ? error.field : undefined;
       return field === undefined ? { code, message } : { code, message, field };
     }
-    const stack = error instanceof Error ? error.stack : undefined;
-    this.#parts.logger.error({ op: envelope.op, stack }, "an op failed unexpectedly");
+    this.#parts.logger.error({ op: envelope.op, at: origin(error) }, "an op failed unexpectedly");
     const message = "The node failed to carry out the op; its log says more.";
     return { code: "internal_error", message };
   }
@@ -108,4 +107,10 @@ export class ClientSession {
     this.#expiry = setTimeout(() => void this.close(), waitMs);
     this.#expiry.unref();
   }
+}
+
+/** Where an error was thrown, without what it says. */
+function origin(error: unknown): string[] {
+  const lines = error instanceof Error ? (error.stack ?? "").split("\n") : [];
+  return lines.map((line) => line.trim()).filter((line) => line.startsWith("at "));
 }

@@ -1,12 +1,19 @@
 /** What the node needs of the voice library; `VoiceManager` and `VoiceConnection` fit, and so do fakes. */
 
-import type { VoiceConnection } from "../voice/connection.ts";
+import type { ConnectionEvents, VoiceConnection } from "../voice/connection.ts";
 
 /** The part of a voice connection that a player uses. */
-export type CallPort = Pick<
-  VoiceConnection,
-  "destroy" | "off" | "on" | "ping" | "player" | "provide" | "serverLost" | "stats" | "status"
->;
+export interface CallPort
+  extends Pick<
+    VoiceConnection,
+    "destroy" | "ping" | "player" | "provide" | "serverLost" | "stats" | "status"
+  > {
+  /** Adds a listener. */
+  on<Name extends keyof ConnectionEvents & string>(
+    name: Name,
+    listener: (...args: ConnectionEvents[Name]) => void,
+  ): unknown;
+}
 
 /** The calls of one bot. */
 export interface CallsPort {
