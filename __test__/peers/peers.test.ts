@@ -22,6 +22,9 @@ const track = fileURLToPath(
 );
 const room = { guildId: "41771983423143937", channelId: "127121515262115840" };
 
+/** eris and its descendant send five silence frames from one buffer: the last of them goes out five times. */
+const sharedBuffer = ["nonce_reused", "sequence_gap", "silence_missing"];
+
 test.before((t) => {
   if (!existsSync(node22)) t.fail("the peers are missing: run `node __test__/peers/install.mjs`");
 });
@@ -48,18 +51,22 @@ test("@discordjs/voice resumes after a cut, and its sound goes on meanwhile", as
 });
 
 test("eris plays into the simulator with gateway version 4 in xsalsa20_poly1305", async (t) => {
-  // Its discovery request is not cleared, it greets with a silence frame before any op 5, and the five at the
-  // end share one buffer, so that the last of them goes out five times.
-  const problems = [
-    "discovery_malformed",
-    "audio_while_not_speaking",
-    "nonce_reused",
-    "sequence_gap",
-    "silence_missing",
-  ];
+  // Its discovery request is not cleared, and it greets with a silence frame before any op 5.
+  const problems = ["discovery_malformed", "audio_while_not_speaking", ...sharedBuffer];
   const client = { program: process.execPath, script: "eris-client.mjs", problems };
   await plays(t, client, { modes: ["xsalsa20_poly1305"], lenientDiscovery: true });
 });
+
+for (const mode of ["aead_aes256_gcm_rtpsize", "aead_xchacha20_poly1305_rtpsize"]) {
+  test(`dysnomia plays into the simulator in ${mode}`, async (t) => {
+    const client = {
+      program: process.execPath,
+      script: "dysnomia-client.mjs",
+      problems: sharedBuffer,
+    };
+    await plays(t, client, { modes: [mode] });
+  });
+}
 
 interface Client {
   program: string;
