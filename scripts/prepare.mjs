@@ -37,10 +37,14 @@ export function ensureAddon() {
   buildAddon();
 }
 
-/** Builds the addon in release mode and writes the loader and its types. */
+/**
+ * Builds the addon and writes the loader and its types. Optimised, unless CADENZA_ADDON_PROFILE=dev asks for a
+ * quick build while the core is being changed.
+ */
 export function buildAddon() {
   const cli = join(root, "node_modules/@napi-rs/cli/dist/cli.js");
-  const args = [cli, "build", "--platform", "--release", "--no-const-enum"];
+  const profile = process.env.CADENZA_ADDON_PROFILE === "dev" ? [] : ["--release"];
+  const args = [cli, "build", "--platform", ...profile, "--no-const-enum"];
   const places = [
     "--manifest-path",
     "crates/binding/Cargo.toml",
