@@ -27,12 +27,15 @@ class Bench {
   state: MachineState;
   nowMs = 1_000_000;
 
-  constructor(config: Parameters<typeof initialState>[0] = {}) {
+  readonly #random: number;
+
+  constructor(config: Parameters<typeof initialState>[0] = {}, random = 0.5) {
     this.state = initialState(config);
+    this.#random = random;
   }
 
   feed(input: MachineInput): MachineOutput[] {
-    const { state, outputs } = step(this.state, input, this.nowMs);
+    const { state, outputs } = step(this.state, input, this.nowMs, this.#random);
     this.state = state;
     return outputs;
   }
@@ -212,7 +215,8 @@ test("resume continues the session with the last sequence and repeats speaking",
   const lost = bench.close(1006);
   t.deepEqual(
     lost.filter((output) => output.type === "set_timer"),
-    [{ type: "set_timer", timer: "retry", afterMs: 0 }],
+    [{ type: "set_timer", timer: "retry", afterMs: 250 }],
+    "half a second at most, spread by chance",
   );
   bench.feed({ type: "timer", timer: "retry" });
   bench.open();
@@ -287,7 +291,10 @@ test("endpoint null drops everything and tries nothing until a new server comes"
   t.true(types(outputs).includes("close_transport"));
   t.false(types(outputs).includes("connect"));
   t.is(bench.state.status, "unconnected");
-  bench.establish();
+  bench.feed({ type: "credentials", credentials: CREDENTIALS });
+  t.is(bench.state.status, "unconnected", "the credentials of the lost server are of no use");
+  bench.feed({ type: "credentials", credentials: { ...CREDENTIALS, token: "next" } });
+  bench.handshake(9000);
   t.is(bench.state.status, "ready");
 });
 
@@ -344,7 +351,7 @@ const ACTIONS: [number, string, string][] = [
   [4009, "resuming", "closed_session_timeout"],
   [4014, "unconnected", "closed_disconnected"],
   [4015, "resuming", "closed_server_crashed"],
-  [4016, "disconnected", "closed_unknown_encryption_mode"],
+  [4016, "unconnected", "closed_unknown_encryption_mode"],
   [4017, "disconnected", "closed_e2ee_required"],
   [4021, "disconnected", "closed_rate_limited"],
   [4022, "unconnected", "closed_call_terminated"],
@@ -372,12 +379,69 @@ test("a code that keeps coming back is escalated, and a loop is broken", (t) => 
   resumeOnce(t, bench);
   bench.close(4009);
   t.is(bench.state.status, "unconnected", "the second 4009 within a minute asks for a new session");
-  for (let round = 0; round < 4; round++) {
-    bench.establish();
+  for (let round = 3; round <= 5; round++) {
+    t.is(bench.state.status, "unconnected");
+    bench.feed({ type: "credentials", credentials: { ...CREDENTIALS, token: `token ${round}` } });
+    bench.handshake(9000 + round);
     bench.nowMs += 100;
     bench.close(4006);
   }
+  t.is(bench.state.status, "disconnected", "the fifth failure within a minute");
+});
+
+test("a refused token asks for one new session, then stops", (t) => {
+  const bench = new Bench();
+  bench.establish();
+  t.true(types(bench.close(4004)).includes("rejoin"));
+  bench.feed({ type: "credentials", credentials: { ...CREDENTIALS, token: "next" } });
+  bench.open();
+  bench.message({ kind: "hello", heartbeatIntervalMs: 13_750 });
+  t.false(types(bench.close(4004)).includes("rejoin"));
   t.is(bench.state.status, "disconnected");
+});
+
+test("a refused mode is left out the next time; where no other is allowed it is the end", (t) => {
+  const other = "aead_xchacha20_poly1305_rtpsize";
+  const bench = new Bench({ modes: [MODE, other] });
+  bench.establish();
+  bench.close(4016);
+  bench.feed({ type: "credentials", credentials: { ...CREDENTIALS, token: "next" } });
+  bench.open();
+  bench.message({ kind: "hello", heartbeatIntervalMs: 13_750 });
+  bench.message({ kind: "ready", ssrc: 1, ip: "203.0.113.40", port: 1, modes: [MODE, other] });
+  t.is(bench.state.mode, other);
+  const strict = new Bench({ modes: [MODE] });
+  strict.establish();
+  strict.close(4016);
+  t.is(strict.state.status, "disconnected");
+});
+
+test("the second rejoin in a row waits, spread by chance", (t) => {
+  const delays = [0, 1].map((random) => {
+    const bench = new Bench({}, random);
+    bench.establish();
+    t.true(types(bench.close(4006)).includes("rejoin"), "the first asks at once");
+    bench.feed({ type: "credentials", credentials: { ...CREDENTIALS, token: "next" } });
+    bench.handshake(9000);
+    const outputs = bench.close(4006);
+    t.false(types(outputs).includes("rejoin"));
+    const timer = outputs.find((output) => output.type === "set_timer");
+    t.true(types(bench.feed({ type: "timer", timer: "retry" })).includes("rejoin"));
+    return timer?.type === "set_timer" ? timer.afterMs : undefined;
+  });
+  t.deepEqual(delays, [750, 1250]);
+});
+
+test("while credentials of a move are awaited the old session plays on", (t) => {
+  const bench = new Bench();
+  bench.establish();
+  const outputs = bench.feed({ type: "awaiting_credentials" });
+  t.false(types(outputs).includes("close_transport"));
+  bench.close(4014);
+  t.is(bench.state.status, "unconnected");
+  bench.feed({ type: "credentials", credentials: { ...CREDENTIALS, token: "next" } });
+  bench.handshake(9000);
+  t.is(bench.state.status, "ready");
 });
 
 test("an hour later the same code is resumed again", (t) => {

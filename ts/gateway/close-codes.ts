@@ -15,8 +15,12 @@ export interface CloseCode {
   code: number;
   name: string;
   action: CloseAction;
-  /** Tries of `action` before the next harsher one is taken. */
+  /** How often `action` is taken before `next` is; counted until a minute passes without a failure. */
   attempts: number;
+  /** What follows when the attempts are used up. */
+  next: CloseAction;
+  /** Milliseconds to wait at least before the action, because events on their way may decide. */
+  delayMs: number;
   /** What happened and what to do, for the user. */
   explanation: string;
 }
@@ -24,72 +28,57 @@ export interface CloseCode {
 const row = (
   code: number,
   name: string,
-  action: CloseAction,
-  attempts: number,
   explanation: string,
-): CloseCode => ({
-  code,
-  name,
-  action,
-  attempts,
-  explanation,
-});
+  steps: Pick<CloseCode, "action"> & Partial<CloseCode>,
+): CloseCode => ({ code, name, explanation, attempts: 1, next: "stop", delayMs: 0, ...steps });
+
+const RESUME = { action: "resume", next: "rejoin", attempts: 3 } as const;
+const RESUME_ONCE = { ...RESUME, attempts: 1 } as const;
+const REJOIN = { action: "rejoin", attempts: 3 } as const;
+const REJOIN_ONCE = { ...REJOIN, attempts: 1 } as const;
+const WAIT = { action: "wait", next: "wait" } as const;
+const STOP = { action: "stop", attempts: 0 } as const;
+
+/** Time for the other side's events to arrive where they make the action unnecessary. */
+const GRACE_MS = 2000;
 
 /** Every known code. Sources: Discord's opcode tables and the field reports of voice libraries. */
 export const CLOSE_CODES: readonly CloseCode[] = [
-  row(1000, "normal", "resume", 1, "The voice server closed the connection without a reason."),
-  row(1001, "going_away", "resume", 3, "The voice server is being restarted."),
-  row(1002, "protocol_error", "resume", 1, "The WebSocket protocol was violated."),
-  row(1003, "unsupported_data", "resume", 1, "The voice server refused a kind of frame."),
-  row(1005, "no_status", "resume", 3, "The connection was closed without a code."),
-  row(1006, "abnormal", "resume", 3, "The connection broke."),
-  row(1007, "invalid_payload", "resume", 1, "A frame was not valid text."),
-  row(1008, "policy_violation", "resume", 1, "The voice server refused a frame."),
-  row(1009, "message_too_big", "resume", 1, "A frame was too large."),
-  row(1010, "missing_extension", "resume", 1, "The voice server misses an extension."),
-  row(1011, "internal_error", "resume", 1, "The voice server failed."),
-  row(4000, "unknown_error", "resume", 1, "The voice server met an unknown error."),
-  row(4001, "unknown_opcode", "rejoin", 1, "The voice server did not know an opcode."),
-  row(4002, "decode_error", "rejoin", 1, "The voice server could not decode a message."),
-  row(4003, "not_authenticated", "rejoin", 1, "Something was sent before Identify."),
-  row(
-    4004,
-    "authentication_failed",
-    "rejoin",
-    1,
-    "The voice token was refused; a new one is needed.",
-  ),
-  row(4005, "already_authenticated", "rejoin", 1, "Identify was sent twice on one connection."),
-  row(
-    4006,
-    "session_invalid",
-    "rejoin",
-    3,
-    "The voice session is no longer valid; the bot has to join again.",
-  ),
-  row(4009, "session_timeout", "resume", 1, "The voice session timed out for want of heartbeats."),
-  row(4011, "server_not_found", "rejoin", 1, "The voice server is gone."),
-  row(4012, "unknown_protocol", "stop", 0, "The voice server refused the transport protocol."),
-  row(4013, "rtc_worker_crashed", "resume", 1, "The voice server's media worker crashed."),
-  row(4014, "disconnected", "wait", 0, "The bot was disconnected from the channel, or moved."),
-  row(4015, "server_crashed", "resume", 3, "The voice server crashed."),
-  row(4016, "unknown_encryption_mode", "stop", 0, "The voice server refused the encryption mode."),
-  row(
-    4017,
-    "e2ee_required",
-    "stop",
-    0,
-    "This channel requires end-to-end encryption, which was not offered.",
-  ),
-  row(4020, "bad_request", "rejoin", 1, "The voice server found a message malformed."),
-  row(
-    4021,
-    "rate_limited",
-    "stop",
-    0,
-    "The bot sent too much; wait some minutes before joining again.",
-  ),
-  row(4022, "call_terminated", "wait", 0, "The call was ended for everybody, or moved."),
+  row(1000, "normal", "The voice server closed the connection without a reason.", {
+    ...RESUME_ONCE,
+    delayMs: GRACE_MS,
+  }),
+  row(1001, "going_away", "The voice server is being restarted.", RESUME),
+  row(1002, "protocol_error", "The WebSocket protocol was violated.", RESUME_ONCE),
+  row(1003, "unsupported_data", "The voice server refused a kind of frame.", RESUME_ONCE),
+  row(1005, "no_status", "The connection was closed without a code.", RESUME),
+  row(1006, "abnormal", "The connection broke.", RESUME),
+  row(1007, "invalid_payload", "A frame was not valid text.", RESUME_ONCE),
+  row(1008, "policy_violation", "The voice server refused a frame.", RESUME_ONCE),
+  row(1009, "message_too_big", "A frame was too large.", RESUME_ONCE),
+  row(1010, "missing_extension", "The voice server misses an extension.", RESUME_ONCE),
+  row(1011, "internal_error", "The voice server failed.", RESUME_ONCE),
+  row(4000, "unknown_error", "The voice server met an unknown error.", RESUME_ONCE),
+  row(4001, "unknown_opcode", "The voice server did not know an opcode.", REJOIN_ONCE),
+  row(4002, "decode_error", "The voice server could not decode a message.", REJOIN_ONCE),
+  row(4003, "not_authenticated", "Something was sent before Identify.", REJOIN),
+  row(4004, "authentication_failed", "The voice server refused the token.", REJOIN_ONCE),
+  row(4005, "already_authenticated", "Identify was sent twice on one connection.", REJOIN),
+  row(4006, "session_invalid", "The voice session is no longer valid.", REJOIN),
+  row(4009, "session_timeout", "The voice session timed out for want of heartbeats.", RESUME_ONCE),
+  row(4011, "server_not_found", "The voice server is gone.", { ...REJOIN, delayMs: GRACE_MS }),
+  row(4012, "unknown_protocol", "The voice server refused the transport protocol.", STOP),
+  row(4013, "rtc_worker_crashed", "The voice server's media worker crashed.", RESUME_ONCE),
+  row(4014, "disconnected", "The bot was disconnected from the channel, or moved.", WAIT),
+  row(4015, "server_crashed", "The voice server crashed.", RESUME),
+  // The machine tries the next mode that is allowed; where there is none, it stops at once.
+  row(4016, "unknown_encryption_mode", "The voice server refused the encryption mode.", {
+    ...REJOIN_ONCE,
+  }),
+  row(4017, "e2ee_required", "This channel requires end-to-end encryption.", STOP),
+  row(4020, "bad_request", "The voice server found a message malformed.", REJOIN_ONCE),
+  row(4021, "rate_limited", "The bot sent too much; wait minutes before joining again.", STOP),
+  row(4022, "call_terminated", "The call was ended for everybody, or moved.", WAIT),
 ];
 
 const BY_CODE = new Map(CLOSE_CODES.map((entry) => [entry.code, entry]));
@@ -98,12 +87,25 @@ const BY_CODE = new Map(CLOSE_CODES.map((entry) => [entry.code, entry]));
 export function closeCode(code: number): CloseCode {
   const known = BY_CODE.get(code);
   if (known) return known;
-  const action: CloseAction = code >= 4000 ? "rejoin" : "resume";
-  return row(
-    code,
-    "unknown",
-    action,
-    1,
-    `The voice server closed the connection with the unknown code ${code}.`,
-  );
+  const explanation = `The voice server closed the connection with the unknown code ${code}.`;
+  return row(code, "unknown", explanation, code >= 4000 ? REJOIN_ONCE : RESUME_ONCE);
+}
+
+/** Milliseconds before the nth try in a row; the last step repeats. The first is spread over itself. */
+export const BACKOFF_MS: readonly number[] = [500, 1000, 2000, 4000, 8000, 10_000];
+
+/** Share by which a delay may be shorter or longer. */
+export const BACKOFF_JITTER = 0.25;
+
+/**
+ * How long to wait before a try.
+ *
+ * @param failures How many tries failed before, without a stable minute between.
+ * @param random From 0 to 1; it spreads the many calls of one broken server.
+ */
+export function backoffMs(failures: number, random: number): number {
+  const last = BACKOFF_MS.length - 1;
+  const base = BACKOFF_MS[Math.min(Math.max(failures, 0), last)] ?? 0;
+  if (failures <= 0) return Math.round(base * random);
+  return Math.round(base * (1 - BACKOFF_JITTER + 2 * BACKOFF_JITTER * random));
 }

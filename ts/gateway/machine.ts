@@ -1,22 +1,37 @@
 /** The voice gateway as a pure state machine: state, input and time in; new state and outputs out. */
 
-import { lost, onSocketClosed } from "./loss.ts";
+import { askAgain, lost, onSocketClosed } from "./loss.ts";
 import { onMessage } from "./on-message.ts";
 import { VoiceOpcode } from "./opcodes.ts";
-import type { MachineInput, MachineOutput, MachineState, VoiceCredentials } from "./state.ts";
+import type {
+  MachineInput,
+  MachineOutput,
+  MachineState,
+  TimerName,
+  VoiceCredentials,
+} from "./state.ts";
 import { isEndpoint, Turn } from "./turn.ts";
+
+const LEFT = { code: "left", message: "The bot left the voice channel." };
+const NO_ANSWER = {
+  code: "no_credentials",
+  message:
+    "Discord did not answer the join. The channel may be full, or the bot may lack the permission to connect.",
+};
 
 /**
  * Takes one step. Reads no clock, opens nothing, keeps nothing: perform the outputs in order.
  *
  * @param nowMs Milliseconds of any clock that does not go back.
+ * @param random A number from 0 to 1 that spreads delays; the middle where none is given.
  */
 export function step(
   state: MachineState,
   input: MachineInput,
   nowMs: number,
+  random = 0.5,
 ): { state: MachineState; outputs: MachineOutput[] } {
-  const turn = new Turn(state, nowMs);
+  const turn = new Turn(state, nowMs, random);
   handle(turn, input);
   return { state: turn.state, outputs: turn.outputs };
 }
@@ -46,41 +61,53 @@ function handle(turn: Turn, input: MachineInput): void {
     case "timer":
       return onTimer(turn, input.timer);
     case "leave":
-      return turn.end({ code: "left", message: "The bot left the voice channel." });
+      return turn.end(input.reason ?? LEFT);
   }
 }
 
-/** New credentials win over everything; identical ones on a live connection change nothing. */
+/** New credentials win over everything; identical ones change nothing, nor do those of a dead session. */
 function onCredentials(turn: Turn, credentials: VoiceCredentials): void {
-  const { config, credentials: before, status } = turn.state;
+  const { config, credentials: before, spent, status } = turn.state;
   if (!isEndpoint(credentials.endpoint, config.insecureEndpoints)) {
     const message =
       "The voice endpoint is not host:port; pass it on exactly as the main gateway sent it.";
     return turn.end({ code: "invalid_endpoint", message });
   }
-  const live = status !== "disconnected" && status !== "unconnected";
-  if (live && before && sameSession(before, credentials)) return;
+  if (before && sameSession(before, credentials)) {
+    const channelId = credentials.channelId ?? before.channelId;
+    return turn.set({ credentials: channelId === undefined ? before : { ...before, channelId } });
+  }
+  if (status === "unconnected" && spent && sameSession(spent, credentials)) return;
   turn.dropSocket(1000);
   turn.dropSession();
-  turn.set({ credentials, tries: new Map() });
+  turn.set({ credentials, spent: undefined, identified: false });
   turn.connect();
 }
 
 function sameSession(a: VoiceCredentials, b: VoiceCredentials): boolean {
-  return a.token === b.token && a.sessionId === b.sessionId && a.endpoint === b.endpoint;
+  // A channel that was not named before is a fact added, not another session.
+  const channels = new Set([a.channelId, b.channelId].filter((id) => id !== undefined));
+  const same = a.token === b.token && a.sessionId === b.sessionId && a.endpoint === b.endpoint;
+  return same && channels.size <= 1;
 }
 
+/** A session that works lives on until the credentials of the next are there. */
 function awaitCredentials(turn: Turn): void {
-  turn.enter("unconnected", { phaseMs: turn.state.config.timeouts.credentials });
+  const { status, config, credentials, spent } = turn.state;
+  const live = status === "ready" || turn.awaitsMove();
+  if (!live) turn.dropSocket(1000);
+  if (!live) turn.dropSession();
+  turn.clear("retry");
+  turn.set({ credentials: undefined, awaitedBecause: undefined });
+  turn.set({ spent: live ? (credentials ?? spent) : undefined });
+  turn.enter("unconnected", { phaseMs: config.timeouts.credentials });
 }
 
 /** The server vanished and the main gateway looks for another: drop everything, try nothing, wait. */
 function onServerLost(turn: Turn): void {
-  turn.dropSocket(1000);
-  turn.dropSession();
-  turn.clear("retry");
-  turn.set({ credentials: undefined });
   const reason = { code: "server_lost", message: "Discord is looking for another voice server." };
+  turn.dropSocket(1000);
+  turn.forget(reason);
   turn.enter("unconnected", { phaseMs: turn.state.config.timeouts.wait * 3, reason });
 }
 
@@ -111,15 +138,30 @@ function onTransportFailed(turn: Turn, input: { generation: number; message: str
 
 function onSpeaking(turn: Turn, flags: number): void {
   if (turn.state.speaking === flags) return;
-  if (turn.state.status === "ready") turn.speak(flags);
+  if (turn.state.status === "ready" || turn.awaitsMove()) turn.speak(flags);
   else turn.set({ speaking: flags });
 }
 
-function onTimer(turn: Turn, timer: "phase" | "heartbeat" | "retry"): void {
-  if (timer === "retry") return turn.connect();
-  if (timer === "phase") return onPhaseTimeout(turn);
-  const outstanding = turn.state.heartbeat?.outstanding.length ?? 0;
-  if (outstanding < 2) return turn.beat();
+function onTimer(turn: Turn, timer: TimerName): void {
+  switch (timer) {
+    case "phase":
+      return onPhaseTimeout(turn);
+    case "retry":
+      return onRetry(turn);
+    case "heartbeat":
+      return onHeartbeatDue(turn);
+  }
+}
+
+function onRetry(turn: Turn): void {
+  const { status, credentials } = turn.state;
+  if (status !== "resuming" && status !== "unconnected") return;
+  if (credentials) turn.connect();
+  else askAgain(turn);
+}
+
+function onHeartbeatDue(turn: Turn): void {
+  if ((turn.state.heartbeat?.unanswered ?? 0) < 2) return turn.beat();
   lost(turn, "resume", {
     code: "heartbeat_timeout",
     message: "The voice server stopped answering heartbeats.",
@@ -129,11 +171,7 @@ function onTimer(turn: Turn, timer: "phase" | "heartbeat" | "retry"): void {
 function onPhaseTimeout(turn: Turn): void {
   switch (turn.state.status) {
     case "unconnected":
-      return turn.end({
-        code: "no_credentials",
-        message:
-          "Discord did not answer the join. The channel may be full, or the bot may lack the permission to connect.",
-      });
+      return turn.end(turn.state.awaitedBecause ?? NO_ANSWER);
     case "connecting":
       return lost(turn, "resume", {
         code: "connect_timeout",
@@ -145,6 +183,10 @@ function onPhaseTimeout(turn: Turn): void {
         message: "The voice server did not answer the resume.",
       });
     case "waiting_for_hello":
+      return lost(turn, "resume", {
+        code: "handshake_timeout",
+        message: "The voice server did not greet.",
+      });
     case "identifying":
     case "waiting_for_ready":
       return lost(turn, "rejoin", {

@@ -8,6 +8,9 @@ import type { Turn } from "./turn.ts";
 
 type Message<Kind extends ServerMessage["kind"]> = Extract<ServerMessage, { kind: Kind }>;
 
+/** No server may make this client beat faster, in milliseconds. */
+const MIN_HEARTBEAT_INTERVAL_MS = 50;
+
 /** Handles one message of the present socket. */
 export function onMessage(turn: Turn, message: ServerMessage): void {
   // Zero is a valid sequence number, and the last one seen counts, not the largest.
@@ -22,7 +25,7 @@ export function onMessage(turn: Turn, message: ServerMessage): void {
     case "resumed":
       return onResumed(turn);
     case "heartbeat":
-      return turn.beat();
+      return turn.sendHeartbeat();
     case "heartbeat_ack":
       return onHeartbeatAck(turn, message.nonce);
     case "speaking":
@@ -37,7 +40,8 @@ export function onMessage(turn: Turn, message: ServerMessage): void {
 /** Identify or Resume go out before the first heartbeat: anything else before them is refused. */
 function onHello(turn: Turn, intervalMs: number): void {
   const { status, config } = turn.state;
-  turn.set({ heartbeat: { intervalMs, outstanding: [] } });
+  const interval = Math.max(intervalMs, MIN_HEARTBEAT_INTERVAL_MS);
+  turn.set({ heartbeat: { intervalMs: interval, outstanding: [], unanswered: 0 } });
   if (status === "waiting_for_hello") {
     const phaseMs = config.timeouts.answer;
     if (turn.state.established) {
@@ -54,7 +58,7 @@ function onHello(turn: Turn, intervalMs: number): void {
 function identify(turn: Turn): void {
   const { credentials, config } = turn.state;
   if (!credentials) return;
-  turn.set({ seqAck: -1 });
+  turn.set({ seqAck: -1, identified: true });
   const d: Record<string, unknown> = {
     server_id: credentials.guildId,
     user_id: credentials.userId,
@@ -80,13 +84,14 @@ function resume(turn: Turn): void {
 
 /** Also the answer to a Resume that the server turned into a fresh session: new SSRC, new socket. */
 function onReady(turn: Turn, message: Message<"ready">): void {
-  const { config, status } = turn.state;
+  const { config, status, refusedModes } = turn.state;
   if (status !== "identifying" && status !== "resuming") return;
-  const mode = config.modes.find((candidate) => message.modes.includes(candidate));
+  const allowed = config.modes.filter((candidate) => !refusedModes.includes(candidate));
+  const mode = allowed.find((candidate) => message.modes.includes(candidate));
   if (!mode) {
     return turn.end({
       code: "no_common_mode",
-      message: `The voice server offers no encryption mode that is allowed here (${config.modes.join(", ")}).`,
+      message: `The voice server offers no encryption mode that is allowed here (${allowed.join(", ")}).`,
     });
   }
   turn.dropSession();
@@ -131,6 +136,7 @@ function onHeartbeatAck(turn: Turn, nonce: number): void {
   const { heartbeat } = turn.state;
   const sentAt = heartbeat?.outstanding.find((at) => Math.round(at) === nonce);
   if (!heartbeat || sentAt === undefined) return;
-  turn.set({ heartbeat: { ...heartbeat, outstanding: [] } });
+  const outstanding = heartbeat.outstanding.filter((at) => at > sentAt);
+  turn.set({ heartbeat: { ...heartbeat, outstanding, unanswered: 0 } });
   turn.emit({ type: "latency", ms: Math.max(0, turn.nowMs - sentAt) });
 }

@@ -25,11 +25,17 @@ export interface TlsOptions {
   ca?: string;
 }
 
+/** So long a peer may take to answer a close, in milliseconds. */
+const CLOSE_TIMEOUT_MS = 1000;
+
 /** One WebSocket to a voice gateway. */
 export class GatewaySocket {
+  /** Resolves when the socket is closed and its system resources are free. */
+  readonly gone: Promise<void>;
   readonly #socket: WebSocket;
   #ended = false;
 
+  /** @throws SyntaxError for a URL that is none. */
   constructor(url: string, events: SocketEvents, tls: TlsOptions = {}) {
     this.#socket = new WebSocket(url, {
       maxPayload: MAX_FRAME_BYTES,
@@ -44,6 +50,7 @@ export class GatewaySocket {
     });
     // An error is always followed by `close`, which carries the code.
     this.#socket.on("error", () => undefined);
+    this.gone = new Promise((resolve) => this.#socket.once("close", () => resolve()));
     this.#socket.on("close", (code) => {
       if (this.#ended) return;
       this.#ended = true;
@@ -56,12 +63,15 @@ export class GatewaySocket {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(serialise(message));
   }
 
-  /** Closes; no event follows. A peer that does not answer the close is cut off after `ws`'s own timeout. */
+  /** Closes; no event follows. A peer that does not answer the close within a second is cut off. */
   close(code: number): void {
     if (this.#ended) return;
     this.#ended = true;
-    if (this.#socket.readyState === WebSocket.CONNECTING) this.#socket.terminate();
-    else this.#socket.close(code);
+    if (this.#socket.readyState === WebSocket.CONNECTING) return this.#socket.terminate();
+    this.#socket.close(code);
+    const cutOff = setTimeout(() => this.#socket.terminate(), CLOSE_TIMEOUT_MS);
+    cutOff.unref();
+    this.#socket.once("close", () => clearTimeout(cutOff));
   }
 }
 

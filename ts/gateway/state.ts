@@ -42,7 +42,7 @@ export interface MachineConfig {
 
 /** Milliseconds. */
 export interface Timeouts {
-  /** For the main gateway to bring credentials. Default 15 000. */
+  /** For the main gateway to bring credentials. Default 10 000. */
   credentials: number;
   /** For the socket to open. Default 10 000. */
   connect: number;
@@ -67,7 +67,7 @@ export const DEFAULT_MACHINE_CONFIG: MachineConfig = {
   insecureEndpoints: false,
   maxDaveProtocolVersion: 0,
   timeouts: {
-    credentials: 15_000,
+    credentials: 10_000,
     connect: 10_000,
     answer: 10_000,
     discovery: 12_000,
@@ -104,7 +104,7 @@ export type MachineInput =
   | { type: "transport_failed"; generation: number; message: string }
   | { type: "speaking"; flags: number }
   | { type: "timer"; timer: TimerName }
-  | { type: "leave" };
+  | { type: "leave"; reason?: Reason };
 
 /** What is to be done, in order. */
 export type MachineOutput =
@@ -132,6 +132,12 @@ export interface MachineState {
   /** Counts transports. */
   readonly transport: number;
   readonly credentials: VoiceCredentials | undefined;
+  /** Credentials whose session is over; they are not used again while new ones are awaited. */
+  readonly spent: VoiceCredentials | undefined;
+  /** The reason to end with when awaited credentials do not come. */
+  readonly awaitedBecause: Reason | undefined;
+  /** Whether the present credentials were shown to a server. */
+  readonly identified: boolean;
   /** Whether the session was fully set up once, so that it can be resumed. */
   readonly established: boolean;
   /** The last sequence number seen; −1 before the first. */
@@ -139,9 +145,11 @@ export interface MachineState {
   readonly heartbeat: Heartbeat | undefined;
   readonly ssrc: number;
   readonly mode: TransportMode | undefined;
+  /** Modes that a server offered and then refused; the next of the list is taken. */
+  readonly refusedModes: readonly TransportMode[];
   /** Flags of the last speaking message, sent again in a new session. */
   readonly speaking: number;
-  /** Closes since the connection was last stable, by code. */
+  /** Closes by code, since the last minute without a failure. */
   readonly tries: ReadonlyMap<number, number>;
   /** Times of recent failures, for the loop breaker. */
   readonly failures: readonly number[];
@@ -150,8 +158,10 @@ export interface MachineState {
 /** The state of the heart. */
 export interface Heartbeat {
   intervalMs: number;
-  /** Nonces that wait for their acknowledgement: the times at which they were sent. */
+  /** Nonces that wait for their acknowledgement: the times at which they were sent, the last few. */
   outstanding: readonly number[];
+  /** Beats of the timer since the last acknowledgement; those that the server asked for do not count. */
+  unanswered: number;
 }
 
 /** A machine that knows nothing yet. */
@@ -163,11 +173,15 @@ export function initialState(config: Partial<MachineConfig> = {}): MachineState 
     socketLive: false,
     transport: 0,
     credentials: undefined,
+    spent: undefined,
+    awaitedBecause: undefined,
+    identified: false,
     established: false,
     seqAck: -1,
     heartbeat: undefined,
     ssrc: 0,
     mode: undefined,
+    refusedModes: [],
     speaking: 0,
     tries: new Map(),
     failures: [],

@@ -3,15 +3,21 @@
 import { VoiceOpcode } from "./opcodes.ts";
 import type { GatewayStatus, MachineOutput, MachineState, Reason, TimerName } from "./state.ts";
 
+/** Acknowledgements of older heartbeats than these are no longer waited for. */
+const MAX_OUTSTANDING = 8;
+
 /** A step that is being taken. */
 export class Turn {
   state: MachineState;
   readonly outputs: MachineOutput[] = [];
   readonly nowMs: number;
+  /** From 0 to 1, for the jitter of a delay. */
+  readonly random: number;
 
-  constructor(state: MachineState, nowMs: number) {
+  constructor(state: MachineState, nowMs: number, random: number) {
     this.state = state;
     this.nowMs = nowMs;
+    this.random = random;
   }
 
   /** Changes some of the state. */
@@ -44,6 +50,7 @@ export class Turn {
     if (!credentials) return;
     const generation = this.state.socket + 1;
     this.set({ socket: generation, socketLive: true, heartbeat: undefined });
+    this.set({ awaitedBecause: undefined });
     this.clear("retry");
     this.emit({
       type: "connect",
@@ -71,24 +78,47 @@ export class Turn {
     });
   }
 
+  /** Gives up session and credentials; `because` becomes the end's reason if no new ones come. */
+  forget(because: Reason): void {
+    this.dropSession();
+    const spent = this.state.credentials ?? this.state.spent;
+    this.set({ credentials: undefined, spent, awaitedBecause: because });
+    this.clear("retry");
+  }
+
   /** Ends the connection for a reason. */
-  end(reason: Reason, closeCode = 1000): void {
-    this.dropSocket(closeCode);
+  end(reason: Reason): void {
+    this.dropSocket(1000);
     this.dropSession();
     this.clear("retry");
+    this.set({ credentials: undefined, spent: undefined, refusedModes: [] });
     this.enter("disconnected", { reason });
   }
 
-  /** Sends a heartbeat and sets the next. */
+  /** Whether the old session lives on while credentials of the next are awaited. */
+  awaitsMove(): boolean {
+    const { status, socketLive, spent, established } = this.state;
+    return status === "unconnected" && spent !== undefined && established && socketLive;
+  }
+
+  /** Sends the heartbeat that is due and sets the next. */
   beat(): void {
+    const { heartbeat } = this.state;
+    if (!heartbeat) return;
+    this.set({ heartbeat: { ...heartbeat, unanswered: heartbeat.unanswered + 1 } });
+    this.sendHeartbeat();
+    this.emit({ type: "set_timer", timer: "heartbeat", afterMs: heartbeat.intervalMs });
+  }
+
+  /** Sends a heartbeat. */
+  sendHeartbeat(): void {
     const { heartbeat, config, seqAck } = this.state;
     if (!heartbeat) return;
-    const outstanding = [...heartbeat.outstanding, this.nowMs];
+    const outstanding = [...heartbeat.outstanding, this.nowMs].slice(-MAX_OUTSTANDING);
     this.set({ heartbeat: { ...heartbeat, outstanding } });
     const t = Math.round(this.nowMs);
     const d = config.version >= 8 ? { t, seq_ack: seqAck } : t;
     this.emit({ type: "send", message: { op: VoiceOpcode.Heartbeat, d } });
-    this.emit({ type: "set_timer", timer: "heartbeat", afterMs: heartbeat.intervalMs });
   }
 
   /** Tells the server who speaks. */
@@ -107,6 +137,9 @@ export function gatewayUrl(endpoint: string, version: number): string {
 
 /** Whether an endpoint is `host`, `host:port`, or, where allowed, `ws://host:port`. */
 export function isEndpoint(endpoint: string, insecure: boolean): boolean {
-  const host = insecure ? endpoint.replace(/^ws:\/\//, "") : endpoint;
-  return /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i.test(host);
+  const bare = insecure ? endpoint.replace(/^ws:\/\//, "") : endpoint;
+  const parts = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?(?::(\d{1,5}))?$/i.exec(bare);
+  if (!parts) return false;
+  const port = parts[1] === undefined ? 443 : Number(parts[1]);
+  return port >= 1 && port <= 65_535;
 }
