@@ -18,9 +18,22 @@ import type { EngineLike, FlowEvent, FlowLike, FlowStats } from "../native/types
 import { SafeEmitter } from "../support/emitter.ts";
 import { CadenzaError } from "../support/errors.ts";
 import type { Logger } from "../support/logger.ts";
+import { InputQueue } from "./input-queue.ts";
+import { Membership } from "./membership.ts";
 import { Player } from "./player.ts";
-import { untilReady } from "./ready.ts";
+import { type JoinOptions, untilReady } from "./ready.ts";
 import { Timers } from "./timers.ts";
+
+/** What a socket says that broke, and one that could not be opened. */
+const ABNORMAL_CLOSE = 1006;
+const KICKED = {
+  code: "kicked",
+  message: "The bot was disconnected from the voice channel, or the channel was deleted.",
+};
+const MAIN_GATEWAY_UNAVAILABLE = {
+  code: "main_gateway_unavailable",
+  message: "The main gateway did not take the voice state update.",
+};
 
 /** Events of a {@link VoiceConnection}. */
 export type ConnectionEvents = {
@@ -53,26 +66,32 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
   badFrames = 0;
   readonly #parts: ConnectionParts;
   readonly #flow: FlowLike;
+  readonly #membership: Membership;
+  readonly #inputs: InputQueue<MachineInput>;
   readonly #timers: Timers<TimerName>;
   #machine;
   #socket: GatewaySocket | undefined;
   #reason: Reason | undefined;
-  #channelId: string | undefined;
-  #sessionId: string | undefined;
-  #server: { token: string; endpoint: string } | undefined;
   #pings: { last: number; sum: number; count: number } | undefined;
-  /** The channel to join again once Discord has confirmed the leave. */
-  #rejoinTo: string | undefined;
-  #destroyed = false;
+  #destroyed: Promise<void> | undefined;
 
   constructor(parts: ConnectionParts) {
     super();
     this.#parts = parts;
     this.guildId = parts.guildId;
     this.#machine = initialState(parts.machine);
-    this.#timers = new Timers((timer) => this.#feed({ type: "timer", timer }));
+    this.#inputs = new InputQueue((input) => this.#step(input));
+    this.#timers = new Timers((timer) => this.#inputs.push({ type: "timer", timer }));
+    this.#membership = new Membership(parts, parts.updateVoiceState, {
+      credentials: (credentials) => this.#inputs.push({ type: "credentials", credentials }),
+      awaiting: () => this.#inputs.push({ type: "awaiting_credentials" }),
+      serverLost: () => this.serverLost(),
+      kicked: () => this.#inputs.push({ type: "leave", reason: KICKED }),
+      unavailable: () => this.#inputs.push({ type: "leave", reason: MAIN_GATEWAY_UNAVAILABLE }),
+    });
     this.#flow = parts.engine.createFlow((event) => this.#onFlowEvent(event));
-    this.player = new Player(this.#flow, (flags) => this.#feed({ type: "speaking", flags }));
+    const speak = (flags: number): void => this.#inputs.push({ type: "speaking", flags });
+    this.player = new Player(this.#flow, speak);
   }
 
   /** Where the connection stands. */
@@ -87,7 +106,7 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
 
   /** The channel the bot is in or on its way to. */
   get channelId(): string | undefined {
-    return this.#channelId;
+    return this.#membership.channelId;
   }
 
   /** Round trip of the heartbeats, in milliseconds; undefined before the first answer. */
@@ -106,112 +125,96 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
    * Joins a channel, or moves to it; resolves when sound can be sent.
    *
    * @throws CadenzaError `no_main_gateway` without a `sendPayload`, `main_gateway_unavailable` when that
-   * refuses, the connection's reason code when it fails, `aborted` by the signal.
+   * refuses, the connection's reason code when it fails, `join_timeout` after `timeoutMs`, `aborted` by
+   * the signal; an aborted or late join leaves.
    */
-  async join(channelId: string, options: { signal?: AbortSignal } = {}): Promise<void> {
-    const { updateVoiceState } = this.#parts;
-    if (!updateVoiceState) {
+  async join(channelId: string, options: JoinOptions = {}): Promise<void> {
+    if (!this.#membership.canAsk) {
       throw new CadenzaError(
         "no_main_gateway",
         "Joining needs the option sendPayload, or credentials through provide().",
       );
     }
-    const moving = this.#channelId !== channelId;
-    this.#channelId = channelId;
-    if (this.status === "ready" && !moving) return;
-    this.#feed({ type: "awaiting_credentials" });
-    if (!updateVoiceState(channelId)) {
-      this.#feed({ type: "leave" });
-      throw new CadenzaError(
-        "main_gateway_unavailable",
-        "The main gateway did not take the voice state update.",
-      );
+    if (this.status === "ready" && channelId === this.channelId) return;
+    this.#inputs.push({ type: "awaiting_credentials" });
+    if (!this.#membership.join(channelId)) {
+      this.#inputs.push({ type: "leave", reason: MAIN_GATEWAY_UNAVAILABLE });
+      throw new CadenzaError(MAIN_GATEWAY_UNAVAILABLE.code, MAIN_GATEWAY_UNAVAILABLE.message);
     }
-    await untilReady(this, options.signal);
+    await untilReady(this, options);
   }
 
   /** Leaves the channel. What plays stops; the connection can join again. */
   leave(): void {
-    this.#channelId = undefined;
-    this.#rejoinTo = undefined;
-    this.#server = undefined;
-    this.#parts.updateVoiceState?.(null);
+    this.#membership.leave();
     this.player.stop();
-    this.#feed({ type: "leave" });
+    this.#inputs.push({ type: "leave" });
   }
 
   /** Takes complete credentials from whoever owns the main gateway. Identical ones change nothing. */
   provide(credentials: VoiceCredentials): void {
-    this.#channelId = credentials.channelId ?? this.#channelId;
-    this.#feed({ type: "credentials", credentials });
+    this.#membership.provided(credentials.channelId);
+    this.#inputs.push({ type: "credentials", credentials });
   }
 
   /** The server vanished (`endpoint: null`): drops the transport and waits for the next server. */
   serverLost(): void {
-    this.#server = undefined;
-    this.#feed({ type: "server_lost" });
+    this.#inputs.push({ type: "server_lost" });
   }
 
   /** Takes the bot's own voice state; called by the manager. */
   handleVoiceState(channelId: string | null, sessionId: string): void {
-    if (channelId === null && this.#rejoinTo !== undefined) {
-      this.#parts.updateVoiceState?.(this.#rejoinTo);
-      this.#rejoinTo = undefined;
-      return;
-    }
-    if (channelId === null) {
-      this.#channelId = undefined;
-      this.#server = undefined;
-      this.#feed({ type: "leave" });
-      return;
-    }
-    this.#channelId = channelId;
-    this.#sessionId = sessionId;
-    this.#tryConnect();
+    this.#membership.onVoiceState(channelId, sessionId);
   }
 
   /** Takes the voice server; called by the manager. */
   handleVoiceServer(token: string, endpoint: string | null): void {
-    if (endpoint === null) return this.serverLost();
-    this.#server = { token, endpoint };
-    this.#tryConnect();
+    this.#membership.onVoiceServer(token, endpoint);
   }
 
-  /** Ends the connection for good. Idempotent. */
-  async destroy(): Promise<void> {
-    if (this.#destroyed) return;
-    this.leave();
-    this.#destroyed = true;
-    this.#timers.clearAll();
-    this.#flow.close();
-    this.#parts.forget();
-    this.emit("destroyed");
+  /** Ends the connection for good; resolves when its sockets are closed. Idempotent. */
+  destroy(): Promise<void> {
+    this.#destroyed ??= this.#destroy();
+    return this.#destroyed;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.destroy();
   }
 
-  #tryConnect(): void {
-    if (!this.#server || this.#sessionId === undefined || this.#channelId === undefined) return;
-    const { guildId, userId } = this.#parts;
-    const { token, endpoint } = this.#server;
-    const session = { sessionId: this.#sessionId, channelId: this.#channelId };
-    this.#feed({
-      type: "credentials",
-      credentials: { guildId, userId, token, endpoint, ...session },
-    });
+  async #destroy(): Promise<void> {
+    this.leave();
+    this.#membership.close();
+    this.#timers.clearAll();
+    this.#flow.close();
+    this.#parts.forget();
+    this.emit("destroyed");
+    await this.#socket?.gone;
   }
 
-  #feed(input: MachineInput): void {
-    if (this.#destroyed) return;
-    const { state, outputs } = step(
-      this.#machine,
-      input,
-      performance.timeOrigin + performance.now(),
-    );
+  #step(input: MachineInput): void {
+    if (this.#destroyed && input.type !== "leave") return;
+    const nowMs = performance.timeOrigin + performance.now();
+    const { state, outputs } = step(this.#machine, input, nowMs, Math.random());
     this.#machine = state;
-    for (const output of outputs) this.#perform(output);
+    for (const output of outputs) this.#tryToPerform(output);
+  }
+
+  /** What the engine or the system refuses becomes an input like any other failure. */
+  #tryToPerform(output: MachineOutput): void {
+    try {
+      this.#perform(output);
+    } catch (error) {
+      const { code = "failed", message } = error as Partial<CadenzaError> & Error;
+      this.#parts.logger.warn({ guildId: this.guildId, output: output.type, code }, message);
+      if (output.type === "connect") {
+        const { generation } = output;
+        this.#inputs.push({ type: "socket_closed", generation, code: ABNORMAL_CLOSE });
+      } else if (output.type === "open_transport" || output.type === "start_session") {
+        const generation = this.#machine.transport;
+        this.#inputs.push({ type: "transport_failed", generation, message });
+      }
+    }
   }
 
   #perform(output: MachineOutput): void {
@@ -237,7 +240,7 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
       case "status":
         return this.#onStatus(output.status, output.reason);
       case "rejoin":
-        return this.#rejoin();
+        return this.#membership.rejoin();
       case "latency":
         return this.#onLatency(output.ms);
       case "peer":
@@ -247,13 +250,14 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
 
   #connect(generation: number, url: string): void {
     const events = {
-      opened: () => this.#feed({ type: "socket_open", generation }),
-      message: (message: ServerMessage) => this.#feed({ type: "message", generation, message }),
+      opened: () => this.#inputs.push({ type: "socket_open", generation }),
+      message: (message: ServerMessage) =>
+        this.#inputs.push({ type: "message", generation, message }),
       badFrame: (code: string) => {
         this.badFrames += 1;
         this.#parts.logger.debug({ guildId: this.guildId, code }, "ignored a voice gateway frame");
       },
-      closed: (code: number) => this.#feed({ type: "socket_closed", generation, code }),
+      closed: (code: number) => this.#inputs.push({ type: "socket_closed", generation, code }),
     };
     this.#socket = new GatewaySocket(url, events, this.#parts.tls);
   }
@@ -262,16 +266,6 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
     this.#reason = reason;
     this.#parts.logger.debug({ guildId: this.guildId, status, ...reason }, "voice connection");
     this.emit("stateChange", status, reason);
-  }
-
-  /** Leaving first makes the main gateway answer with a new server even for the same channel. */
-  #rejoin(): void {
-    this.#server = undefined;
-    const channelId = this.#channelId;
-    const { updateVoiceState } = this.#parts;
-    if (channelId === undefined || !updateVoiceState) return;
-    this.#rejoinTo = channelId;
-    updateVoiceState(null);
   }
 
   #onLatency(ms: number): void {
@@ -283,15 +277,15 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
   #onFlowEvent(event: FlowEvent): void {
     switch (event.type) {
       case "discovered":
-        return this.#feed(event);
+        return this.#inputs.push(event);
       case "discovery_failed":
-        return this.#feed({
+        return this.#inputs.push({
           type: "transport_failed",
           generation: event.generation,
           message: event.reason,
         });
       case "transport_failed":
-        return this.#feed(event);
+        return this.#inputs.push(event);
       default:
         return this.player.handle(event);
     }
