@@ -260,7 +260,7 @@ export function sealPacket(
 export function openPacket(mode: string, key: Buffer, datagram: Buffer): Buffer {
   const first = datagram[0] ?? 0;
   const isRtpsize = mode.endsWith("_rtpsize");
-  const clear = isRtpsize && first & 0x10 ? 16 : 12;
+  const clear = isRtpsize ? 12 + 4 * (first & 0x0f) + (first & 0x10 ? 4 : 0) : 12;
   const suffixBytes = { xsalsa20_poly1305: 0, xsalsa20_poly1305_suffix: 24 }[mode] ?? 4;
   const head = datagram.subarray(0, clear);
   const body = datagram.subarray(clear, datagram.length - suffixBytes);
@@ -278,4 +278,17 @@ export function openPacket(mode: string, key: Buffer, datagram: Buffer): Buffer 
     throw new Error("the tag is wrong");
   }
   return plain;
+}
+
+/** The Opus packet in an RTP datagram: contributing sources, extension and padding taken away. */
+export function opusIn(mode: string, key: Buffer, datagram: Buffer): Buffer {
+  const plain = openPacket(mode, key, datagram);
+  const first = datagram[0] ?? 0;
+  const csrcs = 4 * (first & 0x0f);
+  const isRtpsize = mode.endsWith("_rtpsize");
+  const optional = isRtpsize ? datagram.subarray(12) : plain;
+  const words = first & 0x10 ? optional.readUInt16BE(csrcs + 2) : 0;
+  const preamble = isRtpsize ? 0 : csrcs + (first & 0x10 ? 4 : 0);
+  const padding = first & 0x20 ? (plain.at(-1) ?? 0) : 0;
+  return Buffer.from(plain.subarray(preamble + words * 4, plain.length - padding));
 }

@@ -2,32 +2,35 @@
 
 import { isIPv4 } from "node:net";
 import { VoiceOpcode } from "../gateway/opcodes.ts";
+import { CadenzaError } from "../support/errors.ts";
 import type { Logger } from "../support/logger.ts";
+import { Air, type AirHost } from "./air.ts";
 import { AudioGate } from "./audio-gate.ts";
 import { createCertificate } from "./certificate.ts";
 import type { Mode } from "./crypto.ts";
 import { FaultControls, type FaultTarget } from "./faults.ts";
-import { forwarded } from "./forward.ts";
 import { type GatewayHost, GatewayServer } from "./gateway-server.ts";
-import { Listener, type ListenerOptions } from "./listener.ts";
+import type { SimGuild } from "./guild.ts";
+import type { Listener } from "./listener.ts";
 import { type AudioPacket, MediaServer, type StrayCounts } from "./media-server.ts";
+import { type MemberHost, type MemberOptions, SimMember } from "./member.ts";
 import { NonceHistory } from "./nonces.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { ProblemLog } from "./problems.ts";
 import { SeededRandom } from "./random.ts";
-import type { VoiceSession } from "./session.ts";
+import type { SessionLink, VoiceSession } from "./session.ts";
 import { Sessions } from "./sessions.ts";
 import { World, type WorldHost } from "./world.ts";
 
-const SILENCE_FRAME = Buffer.from([0xf8, 0xff, 0xfe]);
-const NS_PER_MS = 1e6;
 /** Endpoints between which moves alternate. */
 const ENDPOINTS = 2;
+/** Simulated users that are given no id count on from here. */
+const FIRST_MEMBER_ID = 880_000_000_000_000_000n;
 /** Packets under a replaced key may still be under way for so long. */
 const OLD_KEY_MS = 1000;
 
 /** Everything behind a simulator's public face. */
-export class Core implements GatewayHost, WorldHost {
+export class Core implements GatewayHost, WorldHost, AirHost, MemberHost {
   readonly random: SeededRandom;
   readonly faults: FaultControls;
   readonly problems = new ProblemLog();
@@ -38,9 +41,10 @@ export class Core implements GatewayHost, WorldHost {
   readonly #logger: Logger;
   readonly #tls: { key: string; cert: string } | undefined;
   readonly #gateways: GatewayServer[] = [];
-  readonly #gate = new AudioGate((session, packet) => this.#hear(session, packet));
-  readonly #listeners = new Map<string, Set<Listener>>();
+  readonly #gate = new AudioGate((session, packet) => this.air.hear(session, packet));
+  readonly air: Air;
   #media: MediaServer | undefined;
+  #nextMember = 0;
   #isClosed = false;
 
   private constructor(options: ResolvedOptions) {
@@ -63,9 +67,10 @@ export class Core implements GatewayHost, WorldHost {
       (problem) => this.problems.add(problem),
     );
     this.world = new World(this);
+    this.air = new Air(this);
     this.problems.watch((problem) => {
       this.#logger.warn({ ...problem }, "a client does what a faithful server objects to");
-      for (const listener of this.#listenersAt(problem)) listener.object(problem);
+      this.air.object(problem);
     });
   }
 
@@ -127,7 +132,8 @@ export class Core implements GatewayHost, WorldHost {
 
   speaking(session: VoiceSession, flags: number): void {
     const isFirst = session.speaking === undefined;
-    this.#gate.speaking(session, flags);
+    if (session.ear) session.speaking = flags;
+    else this.#gate.speaking(session, flags);
     if (!isFirst) return;
     const { ssrc, userId } = session.seed;
     for (const other of this.sessions.neighbours(session)) {
@@ -143,29 +149,58 @@ export class Core implements GatewayHost, WorldHost {
     this.activity();
   }
 
+  /** Brings a simulated user into a channel. */
+  member(options: MemberOptions): SimMember {
+    const guild = this.world.guild(options.guildId);
+    const userId = options.userId ?? `${FIRST_MEMBER_ID + BigInt(this.#nextMember++)}`;
+    if (!this.world.enter(guild, userId, options.channelId, {})) {
+      throw new CadenzaError("channel_full", "The channel takes nobody more.");
+    }
+    return new SimMember(this, guild, userId, options);
+  }
+
+  openMember(
+    guild: SimGuild,
+    userId: string,
+    link: SessionLink,
+    ear: Listener,
+  ): VoiceSession | undefined {
+    const state = guild.states.get(userId);
+    if (this.#isClosed || !state) {
+      this.air.dismiss(ear);
+      return undefined;
+    }
+    const { channelId, token } = state;
+    const sessionId = this.world.sessionId(userId);
+    const place = { guildId: guild.id, channelId, userId };
+    const session = this.sessions.open({ ...place, sessionId, token, version: 8 });
+    session.link = link;
+    session.ear = ear;
+    this.air.admit(ear);
+    this.sessions.introduce(session);
+    this.#sendDescription(session, this.modes[0]);
+    return session;
+  }
+
+  hear(session: VoiceSession, packet: AudioPacket): void {
+    this.air.hear(session, packet);
+  }
+
+  leave(guild: SimGuild, userId: string): void {
+    this.world.leave(guild, userId);
+  }
+
   dismiss(guildId: string, userId: string, code: number, reason: string): void {
     const session = this.sessions.of(guildId, userId);
     if (session) this.#end(session, code, reason);
   }
 
   activity(): void {
-    for (const listeners of this.#listeners.values()) {
-      for (const listener of listeners) listener.poke();
-    }
+    this.air.poke();
   }
 
-  /** A new listener, which is told of earlier problems in its channel. */
-  listen(guildId: string, channelId: string, options: ListenerOptions): Listener {
-    const listener = new Listener(options);
-    const key = `${guildId}/${channelId}`;
-    const present = this.#listeners.get(key);
-    if (present) present.add(listener);
-    else this.#listeners.set(key, new Set([listener]));
-    for (const problem of this.problems.list) {
-      const isHere = problem.guildId === guildId && problem.channelId === channelId;
-      if (isHere) listener.object(problem);
-    }
-    return listener;
+  send(session: VoiceSession, datagram: Buffer): void {
+    this.#media?.send(session, datagram);
   }
 
   async close(): Promise<void> {
@@ -174,9 +209,7 @@ export class Core implements GatewayHost, WorldHost {
     for (const session of [...this.sessions.all()]) this.#end(session, 1001, "Going away.");
     this.#gate.close();
     await Promise.all([...this.#gateways.map((server) => server.close()), this.#media?.close()]);
-    for (const listeners of this.#listeners.values()) {
-      for (const listener of listeners) listener.close();
-    }
+    this.air.close();
   }
 
   #end(session: VoiceSession, code: number, reason?: string): void {
@@ -194,7 +227,8 @@ export class Core implements GatewayHost, WorldHost {
     const guildId = typeof target === "string" ? target : target.guildId;
     for (const session of this.sessions.all()) {
       const isUser = typeof target === "string" || session.seed.userId === target.userId;
-      if (session.seed.guildId === guildId && isUser) yield session;
+      const isClient = session.ear === undefined;
+      if (isClient && session.seed.guildId === guildId && isUser) yield session;
     }
   }
 
@@ -231,37 +265,5 @@ export class Core implements GatewayHost, WorldHost {
   async #openEndpoint(port: number): Promise<void> {
     const place = { host: this.#options.host, port, tls: this.#tls };
     this.#gateways.push(await GatewayServer.start(place, this));
-  }
-
-  /** Audio that was let through: to the listeners and to the others in the channel. */
-  #hear(session: VoiceSession, packet: AudioPacket): void {
-    const { guildId, channelId, userId, ssrc } = session.seed;
-    const state = this.world.guild(guildId).states.get(userId);
-    if (!session.media || state?.suppress || state?.mute) {
-      session.counts.audioDropped += 1;
-      return;
-    }
-    session.counts.audio += 1;
-    const { sequence, timestamp, opus, arrivedNs } = packet;
-    const silence = SILENCE_FRAME.equals(opus);
-    const arrivedMs = Number(arrivedNs) / NS_PER_MS;
-    const header = packet.header.readUInt16BE(0);
-    session.check.packet({ header, sequence, timestamp, silence, arrivedMs });
-    const heard = { userId, ssrc, sequence, timestamp, opus, arrivedNs, silence };
-    for (const listener of this.#listenersAt({ guildId, channelId })) {
-      listener.hear(heard, session.media.mode);
-    }
-    for (const other of this.sessions.neighbours(session)) this.#forward(packet, other);
-  }
-
-  #forward(packet: AudioPacket, to: VoiceSession): void {
-    const { guildId, userId } = to.seed;
-    if (!to.media || !to.remote || this.world.guild(guildId).states.get(userId)?.deaf) return;
-    const style = this.faults.forwarded;
-    this.#media?.send(to, forwarded(packet, to, to.media, style, this.random));
-  }
-
-  #listenersAt(place: { guildId?: string; channelId?: string }): Iterable<Listener> {
-    return this.#listeners.get(`${place.guildId}/${place.channelId}`) ?? [];
   }
 }

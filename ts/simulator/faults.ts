@@ -1,6 +1,7 @@
 /** Faults on demand: what the simulator does wrong, when, and to whom. */
 
 import { VoiceOpcode } from "../gateway/opcodes.ts";
+import { type ForwardedAudio, ordinaryAudio } from "./packet-style.ts";
 import type { VoiceSession } from "./session.ts";
 
 /** The moments at which a connection can be closed. */
@@ -13,18 +14,6 @@ export type Phase =
 
 /** All sessions of a guild by its id, or one session; what `sessions()` lists fits. */
 export type FaultTarget = string | { guildId: string; userId: string };
-
-/** How audio is sealed for the other clients of a channel. */
-export interface ForwardedAudio {
-  /** Header extension: none, an empty one, audio level and speaker flags, or these and a send time. */
-  extension: "none" | "empty" | "one_word" | "two_words";
-  /** Share (0–1) of the packets with 1–255 bytes of RTP padding. */
-  paddingShare: number;
-  /** Byte order of the nonce counter. */
-  counter: "big_endian" | "little_endian";
-  /** The counter's first value. */
-  firstCounter: number;
-}
 
 /** What faults need done; the simulator gives it. */
 export interface FaultActions {
@@ -42,12 +31,7 @@ const UNKNOWN_OPCODE = 99;
 /** Switches and actions for tests; everything is off at first. */
 export class FaultControls {
   /** How audio is sealed for others. Default: one word of extension, padding on a tenth. */
-  readonly forwarded: ForwardedAudio = {
-    extension: "one_word",
-    paddingShare: 0.1,
-    counter: "big_endian",
-    firstCounter: 0,
-  };
+  readonly forwarded: ForwardedAudio = ordinaryAudio();
   /** Acknowledges no heartbeat. */
   heartbeatAcksWithheld = false;
   /** Acknowledges heartbeats with a nonce that was never sent. */

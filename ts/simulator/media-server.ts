@@ -3,6 +3,7 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { open } from "./crypto.ts";
 import type { FaultControls } from "./faults.ts";
+import type { PacketStyle } from "./packet-style.ts";
 import type { MediaKey, VoiceSession } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -10,7 +11,8 @@ const DISCOVERY_BYTES = 74;
 const PING = 0x1337cafe;
 const PONG = 0x1337f00d;
 const RTP_HEADER_BYTES = 12;
-const OPUS_PAYLOAD_TYPE = 120;
+/** RTP payload type of Opus. */
+export const OPUS_PAYLOAD_TYPE = 120;
 /** Three seconds of a hundred speakers, if the system grants it. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 /** In idle times a client has to show its address now and then; the strictest library beats every 14 s. */
@@ -24,6 +26,8 @@ export interface AudioPacket {
   opus: Buffer;
   /** On the monotonic clock. */
   arrivedNs: bigint;
+  /** What is asked for this packet alone when it is forwarded. */
+  style?: PacketStyle;
 }
 
 /** Datagrams that no session can be blamed for. */

@@ -1,6 +1,7 @@
 /** One voice session: what the server knows of a client beyond its socket, so that it can be resumed. */
 
 import type { Mode } from "./crypto.ts";
+import type { Listener } from "./listener.ts";
 import type { NonceHistory } from "./nonces.ts";
 import { Outbox } from "./outbox.ts";
 import type { Problem, ProblemCode } from "./problems.ts";
@@ -74,6 +75,8 @@ export class VoiceSession {
   formerMedia: MediaKey | undefined;
   /** Where the client's datagrams come from and go to. */
   remote: { address: string; port: number } | undefined;
+  /** What a simulated member hears; undefined for a client on the network. */
+  ear: Listener | undefined;
   /** Flags of the last op 5; undefined before the first. */
   speaking: number | undefined;
   /** When the flags became zero. */
@@ -136,6 +139,8 @@ export interface SessionInfo {
   version: number;
   /** Encryption mode; undefined before the session description. */
   mode: string | undefined;
+  /** Whether the simulator plays this user itself. */
+  isSimulated: boolean;
   /** Whether a socket is open; a session without one can be resumed for a while. */
   isConnected: boolean;
   /** Flags of the last op 5. */
@@ -153,6 +158,7 @@ export function sessionInfo(session: VoiceSession): SessionInfo {
     ssrc,
     version,
     mode: session.media?.mode,
+    isSimulated: session.ear !== undefined,
     isConnected: session.link !== undefined,
     speaking: session.speaking ?? 0,
     counts: { ...session.counts },

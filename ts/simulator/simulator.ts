@@ -6,6 +6,7 @@ import type { FaultControls } from "./faults.ts";
 import type { SimGuild } from "./guild.ts";
 import type { Listener, ListenerOptions } from "./listener.ts";
 import type { SimMainGateway } from "./main-gateway.ts";
+import type { MemberOptions, SimMember } from "./member.ts";
 import { resolveOptions, type SimulatorOptions } from "./options.ts";
 import type { Problem } from "./problems.ts";
 import { type SessionInfo, sessionInfo } from "./session.ts";
@@ -100,9 +101,18 @@ export class DiscordSimulator {
     return { guildId, channelId, userId, sessionId, token: state.token, endpoint };
   }
 
+  /**
+   * A user played by the simulator, who can speak in the channel and hears the others there.
+   *
+   * @throws CadenzaError `channel_full`.
+   */
+  member(options: MemberOptions): SimMember {
+    return this.#core.member(options);
+  }
+
   /** A listener that hears everybody in a channel. */
   listen(place: { guildId: string; channelId: string } & ListenerOptions): Listener {
-    return this.#core.listen(place.guildId, place.channelId, place);
+    return this.#core.air.listen(place.guildId, place.channelId, place);
   }
 
   /** Voice sessions that are live or can be resumed. */
