@@ -1,4 +1,4 @@
-//! Discord's voice protocol as pure values: RTP, transport encryption, IP discovery, the send schedule.
+//! Discord's voice protocol as pure values: RTP, transport encryption, DAVE frames, discovery, send schedule.
 //!
 //! No sockets, threads or clocks: time is an argument, in nanoseconds of any monotonic clock. Bytes
 //! from outside never panic and never allocate; what is wrong with them is a small `Copy` error.
@@ -7,6 +7,7 @@
 
 pub mod clock_line;
 pub mod datagram;
+pub mod dave;
 pub mod discovery;
 pub mod keepalive;
 pub mod rtp;

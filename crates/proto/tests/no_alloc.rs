@@ -3,6 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use cadenza_proto::dave::{BaseKey, FrameOpener, FrameSealer};
 use cadenza_proto::rtp::{RtpHeader, Sequence, Ssrc, Timestamp};
 use cadenza_proto::transport::{Opener, Sealer, TransportMode};
 
@@ -30,6 +31,37 @@ static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn seal_and_open_allocate_nothing() {
+    transport_leaves_the_allocator_alone();
+    frames_leave_the_allocator_alone();
+}
+
+fn frames_leave_the_allocator_alone() {
+    let key = BaseKey::new([7; 16]);
+    // From the second frame on, because tables are made at a key's first, and through the end of a generation.
+    let mut sealer = FrameSealer::after(&key, (1 << 24) - 500);
+    let mut buffer = [0x5A; 400];
+    let before = CALLS.load(Ordering::Relaxed);
+    for _ in 0..1000 {
+        sealer.seal_in_place(&mut buffer, 320).unwrap();
+    }
+    assert_eq!(CALLS.load(Ordering::Relaxed), before, "sealing frames");
+    let mut sealer = FrameSealer::new(&key);
+    let mut opener = FrameOpener::new();
+    opener.install(&key, 0);
+    let mut opened_before = 0;
+    for round in 0..1000 {
+        let len = sealer.seal_in_place(&mut buffer, 320).unwrap();
+        assert_eq!(opener.open(&mut buffer[..len], 0), Ok(320));
+        buffer[0] ^= 1;
+        assert!(opener.open(&mut buffer[..len], 0).is_err());
+        if round == 0 {
+            opened_before = CALLS.load(Ordering::Relaxed);
+        }
+    }
+    assert_eq!(CALLS.load(Ordering::Relaxed), opened_before, "opening");
+}
+
+fn transport_leaves_the_allocator_alone() {
     let header = RtpHeader {
         sequence: Sequence(1),
         timestamp: Timestamp(2),
