@@ -102,7 +102,9 @@ test("the protocol is at /v1/ws and /, and nowhere else", async (t) => {
 test("the first event is ready", async (t) => {
   await using node = await TestNode.start();
   const client = await node.connect({ "Client-Name": "a test" });
-  t.deepEqual(client.events, [{ type: "ready", version: "1", user_id: BOT, resumed: false }]);
+  const [ready] = client.events;
+  t.is(client.events.length, 1);
+  t.like(ready, { type: "ready", version: "1", user_id: BOT, resumed: false, complete: true });
 });
 
 test("the node binds loopback unless told otherwise", async (t) => {
@@ -180,11 +182,11 @@ test("a client that does not read is closed, and the node goes on", async (t) =>
   const { flow } = node.call();
   slow.socket.pause();
   // Each event is about 15 kB: more than the kernel's buffers and the node's bound together.
-  for (let count = 0; count < 2000; count++) flow.stall(count);
+  for (let count = 0; count < 3000; count++) flow.stall(count);
   const held = node.node;
   slow.socket.resume();
   t.is(await slow.closed, 4000);
-  t.true(slow.events.length < 2000);
+  t.true(slow.events.length < 3000);
   const other = await TestClient.open(held.url, { "User-Id": "2" });
   t.is((await other.send("play", { guild_id: GUILD, track_id: TRACK })).type, "done");
   other.socket.terminate();

@@ -16,13 +16,17 @@ export interface Client {
   userId: string;
   /** What it calls itself, for the log. */
   name: string | undefined;
+  /** The session that it wants to resume. */
+  sessionId: string | undefined;
+  /** The number of the last event that it got there. */
+  lastEvent: number | undefined;
 }
 
 const MAX_NAME = 100;
 
 /** The client, or why it is refused. */
 export function authenticate(headers: IncomingHttpHeaders, password: string): Client | Refusal {
-  if (!equal(headers.authorization ?? "", password)) {
+  if (!isPassword(headers.authorization ?? "", password)) {
     const message = "The header Authorization is not the node's password.";
     return { status: 401, code: "wrong_password", message };
   }
@@ -32,11 +36,22 @@ export function authenticate(headers: IncomingHttpHeaders, password: string): Cl
     return { status: 400, code: "bad_user_id", message };
   }
   const name = headers["client-name"];
-  return { userId, name: typeof name === "string" ? name.slice(0, MAX_NAME) : undefined };
+  const sessionId = headers["session-id"];
+  const lastEvent = headers["last-event"];
+  if (lastEvent !== undefined && !/^\d{1,15}$/.test(String(lastEvent))) {
+    const message = "The header Last-Event is not the number of an event.";
+    return { status: 400, code: "bad_last_event", message };
+  }
+  return {
+    userId,
+    name: typeof name === "string" ? name.slice(0, MAX_NAME) : undefined,
+    sessionId: typeof sessionId === "string" ? sessionId : undefined,
+    lastEvent: lastEvent === undefined ? undefined : Number(lastEvent),
+  };
 }
 
-/** Hashes first, so that neither content nor length shows in the time it takes. */
-function equal(a: string, b: string): boolean {
+/** Whether a text is the password. Hashes first, so that neither content nor length shows in the time it takes. */
+export function isPassword(a: string, b: string): boolean {
   const hash = (text: string): Buffer => createHash("sha256").update(text).digest();
   return timingSafeEqual(hash(a), hash(b));
 }

@@ -1,12 +1,16 @@
 /** One bot at the node: its players, its socket while it has one, and the time they outlive it. */
 
+import { randomBytes } from "node:crypto";
 import type { WebSocket } from "ws";
 import { CadenzaError } from "../support/errors.ts";
 import type { Logger } from "../support/logger.ts";
+import type { Client } from "./auth.ts";
 import { CLOSE_REPLACED, ClientSocket } from "./client-socket.ts";
+import { EventLog, type Missed } from "./event-log.ts";
 import { OpError } from "./ops/fields.ts";
-import type { Failed, NodeEvent } from "./ops/protocol.ts";
-import { type Envelope, readCommand } from "./ops/table.ts";
+import type { OpResult } from "./ops/op.ts";
+import type { Done, Failed, NodeEvent } from "./ops/protocol.ts";
+import { type Envelope, type ReadCommand, readCommand } from "./ops/table.ts";
 import type { Players } from "./players.ts";
 
 /** Version of the op protocol, told in `ready`. */
@@ -23,21 +27,41 @@ export interface SessionParts {
   ending: (ended: Promise<void>) => void;
 }
 
+/** Events that show the present moment alone: the next one says more than those that were missed. */
+const MOMENTARY: ReadonlySet<NodeEvent["type"]> = new Set(["ready", "player_update", "stats"]);
+
+/** What a client says about the socket that it lost. */
+export type Resuming = Pick<Client, "sessionId" | "lastEvent">;
+
 /** A bot's session. */
 export class ClientSession {
+  /** Names the session towards its client. */
+  readonly id = randomBytes(16).toString("hex");
   readonly #parts: SessionParts;
   readonly #players: Players;
+  readonly #log = new EventLog();
+  #sockets = 0;
   #socket: ClientSocket | undefined;
   #expiry: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
-    this.#players = parts.makePlayers((event) => this.#tell(event));
+    this.#players = parts.makePlayers((event) => this.tell(event));
   }
 
-  /** Takes a socket; a former one is closed. */
-  attach(webSocket: WebSocket): void {
+  /** The bot's players. */
+  get players(): Players {
+    return this.#players;
+  }
+
+  /** Whether a client is connected. */
+  get connected(): boolean {
+    return this.#socket !== undefined;
+  }
+
+  /** Takes a socket; a former one is closed. Events that the client missed follow if it asks for them. */
+  attach(webSocket: WebSocket, { sessionId, lastEvent }: Resuming): void {
     clearTimeout(this.#expiry);
     this.#socket?.close(CLOSE_REPLACED, "Another connection of this bot took over.");
     const socket = new ClientSocket(webSocket, {
@@ -47,9 +71,25 @@ export class ClientSession {
       closed: (code) => this.#onClosed(socket, code),
     });
     this.#socket = socket;
-    const resumed = this.#players.size > 0;
-    this.#tell({ type: "ready", version: PROTOCOL_VERSION, user_id: this.#parts.userId, resumed });
+    const asked = sessionId === this.id ? lastEvent : undefined;
+    this.#greet(socket, asked === undefined ? undefined : this.#log.since(asked));
     for (const player of this.#players) player.update();
+  }
+
+  #greet(socket: ClientSocket, missed: Missed | undefined): void {
+    const resumed = this.#sockets > 0;
+    this.#sockets += 1;
+    this.tell({
+      type: "ready",
+      version: PROTOCOL_VERSION,
+      user_id: this.#parts.userId,
+      session_id: this.id,
+      resumed,
+      replayed: missed?.messages.length ?? 0,
+      complete: missed?.complete ?? !resumed,
+      resume_timeout: this.#parts.resumeTimeoutMs,
+    });
+    for (const message of missed?.messages ?? []) socket.send(message);
   }
 
   /** Ends players, then the socket. Idempotent. */
@@ -69,20 +109,31 @@ export class ClientSession {
     this.#socket?.close(1001, "The node shuts down.");
   }
 
-  #tell(event: NodeEvent): void {
-    this.#socket?.send(JSON.stringify({ op: "event", d: event }));
+  /** Tells the client; what it misses while it is away is kept for it. */
+  tell(event: NodeEvent): void {
+    const message = MOMENTARY.has(event.type)
+      ? JSON.stringify({ op: "event", d: event })
+      : this.#log.add((s) => JSON.stringify({ op: "event", s, d: event }));
+    this.#socket?.send(message);
   }
 
   async #receive(text: string, isBinary: boolean): Promise<void> {
     const envelope: Envelope = {};
     try {
       if (isBinary) throw new OpError("bad_json", "The message is binary; ops are JSON text.");
-      const command = readCommand(text, envelope);
-      await this.#players.inTurn(command.guildId, () => command.apply(this.#players));
-      this.#tell({ type: "done", op: "", guild_id: command.guildId, ...envelope });
+      const result = await this.#carryOut(readCommand(text, envelope));
+      const done: Done = { type: "done", op: "", ...envelope };
+      this.tell(result === undefined ? done : { ...done, result });
     } catch (error) {
-      this.#tell({ type: "error", ...this.#describe(error, envelope), ...envelope });
+      this.tell({ type: "error", ...this.#describe(error, envelope), ...envelope });
     }
+  }
+
+  #carryOut(command: ReadCommand): Promise<OpResult> {
+    const { guildId } = command;
+    if (guildId === undefined) return command.apply(this.#players);
+    if (command.interrupts) this.#players.interrupt(guildId);
+    return this.#players.inTurn(guildId, () => command.apply(this.#players));
   }
 
   /** Only errors of our own are told. The message of any other may hold a secret: not even the log gets it. */

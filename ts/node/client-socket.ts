@@ -4,7 +4,7 @@ import type { WebSocket } from "ws";
 import { RateLimit } from "./rate-limit.ts";
 
 /** Bytes that may wait for a client that does not read; then it is closed with {@link CLOSE_TOO_SLOW}. */
-export const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+export const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 /** Milliseconds between pings; a client that was not heard of between two of them is gone. */
 export const PING_INTERVAL_MS = 30_000;
 /** Close code for a client that does not read its socket. */

@@ -24,6 +24,8 @@ export interface NodeConfig {
   player_update_interval_ms: number;
   /** Seconds that players outlive their client's socket, 0 to 3600. Default 60. */
   resume_timeout_s: number;
+  /** Milliseconds that a resolver may take to answer, 100 to 120 000. Default 15 000. */
+  resolver_timeout_ms: number;
   /** Players per bot, 1 to 100 000. Default 10 000. */
   max_players: number;
   /** `silent`, `error`, `warn`, `info` or `debug`. Default info. */
@@ -85,6 +87,7 @@ export const CONFIG_KEYS: { [Name in keyof NodeConfig]: Key } = {
   insecure_voice_endpoints: toggle(),
   player_update_interval_ms: integer(100, 60_000, 5000),
   resume_timeout_s: integer(0, 3600, 60),
+  resolver_timeout_ms: integer(100, 120_000, 15_000),
   max_players: integer(1, 100_000, 10_000),
   log_level: {
     allowed: `one of ${LOG_LEVELS.join(", ")}`,

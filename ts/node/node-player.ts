@@ -4,9 +4,8 @@ import type { GatewayStatus, Reason } from "../gateway/index.ts";
 import type { TrackInfo } from "../native/types.ts";
 import type { TrackEndReason as PlayerEndReason } from "../voice/player.ts";
 import { OpError } from "./ops/fields.ts";
-import type { NodeEvent, Play, TrackEndReason, VoiceUpdate } from "./ops/protocol.ts";
-import type { Sources } from "./sources.ts";
-import { decodeTrackId } from "./track-id.ts";
+import type { NodeEvent, Play, PlayerInfo, TrackEndReason, VoiceUpdate } from "./ops/protocol.ts";
+import type { Tracks } from "./tracks.ts";
 import type { CallPort } from "./voice-port.ts";
 
 /** Tracks whose end is still to come: the one that plays and those it replaced. */
@@ -17,7 +16,7 @@ export interface NodePlayerParts {
   guildId: string;
   userId: string;
   call: CallPort;
-  sources: Sources;
+  tracks: Tracks;
   updateIntervalMs: number;
   tell: (event: NodeEvent) => void;
 }
@@ -28,6 +27,8 @@ export class NodePlayer {
   readonly #trackIds = new Map<number, string>();
   readonly #updates: NodeJS.Timeout;
   #track: number | undefined;
+  /** The play that still looks its track up. */
+  #opening: AbortController | undefined;
   #destroyed = false;
 
   constructor(parts: NodePlayerParts) {
@@ -38,6 +39,7 @@ export class NodePlayer {
     call.player.on("trackEnd", (track, reason) => this.#onEnd(track, reason));
     call.player.on("trackError", (track, { code, message }) => {
       const about = { guild_id: guildId, track_id: this.#idOf(track) };
+      if (about.track_id !== "") parts.tracks.failed(about.track_id);
       this.#tell({ type: "track_error", ...about, code, message });
     });
     call.player.on("trackStuck", (track, forMs) => {
@@ -65,7 +67,8 @@ export class NodePlayer {
   /**
    * Plays a track.
    *
-   * @throws OpError `already_playing` when it must not replace what plays, `unknown_track`, `track_not_allowed`.
+   * @throws OpError `already_playing` when it must not replace what plays, `interrupted` when another op made it
+   * pointless before its track was found, and those of `Tracks.open`.
    */
   async play(d: Required<Play>): Promise<void> {
     const { player } = this.#parts.call;
@@ -73,12 +76,21 @@ export class NodePlayer {
       const message = "A track plays, and replace is false; nothing was changed.";
       throw new OpError("already_playing", message);
     }
-    const source = await this.#parts.sources.resolve(decodeTrackId(d.track_id).url);
+    this.#opening = new AbortController();
+    const source = await this.#parts.tracks.open(d.track_id, this.#opening.signal);
+    this.#opening = undefined;
     if (this.#destroyed) throw new OpError("no_player", "The player ended while the track opened.");
     const end = d.end_time === 0 ? {} : { endMs: d.end_time };
     const track = player.play(source, { startMs: d.start_time, ...end });
     this.#track = track;
     this.#remember(track, d.track_id);
+  }
+
+  /** A play that still looks its track up is not wanted any more. */
+  interrupt(): void {
+    const message =
+      "Another op of this guild came before the track was found; nothing was changed.";
+    this.#opening?.abort(new OpError("interrupted", message));
   }
 
   /** Stops what plays. */
@@ -100,12 +112,11 @@ export class NodePlayer {
     this.update();
   }
 
-  /** Tells how things stand. */
-  update(): void {
+  /** How things stand. */
+  info(): PlayerInfo {
     const { call, guildId } = this.#parts;
     const stats = call.stats();
-    this.#tell({
-      type: "player_update",
+    return {
       guild_id: guildId,
       track_id: this.#track === undefined ? null : this.#idOf(this.#track),
       position: Math.round(call.player.positionMs),
@@ -114,7 +125,19 @@ export class NodePlayer {
       ping: call.ping ? Math.round(call.ping.lastMs * 10) / 10 : null,
       packets_sent: stats?.packetsSent ?? 0,
       packets_late: stats?.packetsLate ?? 0,
-    });
+      state: call.status,
+    };
+  }
+
+  /** Whether a track plays or is paused. */
+  get playing(): boolean {
+    return this.#parts.call.player.playing;
+  }
+
+  /** Tells how things stand. */
+  update(): void {
+    const { state: _, ...update } = this.info();
+    this.#tell({ type: "player_update", ...update });
   }
 
   /** Ends the player and its call. Idempotent. */
@@ -124,6 +147,7 @@ export class NodePlayer {
     for (const track_id of this.#trackIds.values()) {
       this.#tell({ type: "track_end", guild_id, track_id, reason: "cleanup" });
     }
+    this.interrupt();
     this.#destroyed = true;
     clearInterval(this.#updates);
     await call.destroy();

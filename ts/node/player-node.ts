@@ -13,7 +13,10 @@ import { authenticate, type Client, type Refusal } from "./auth.ts";
 import { ClientSession } from "./client-session.ts";
 import { type NodeConfig, type NodeConfigInput, resolveConfig } from "./config.ts";
 import { Players } from "./players.ts";
+import type { Resolver } from "./resolvers/resolver.ts";
+import { Resolvers } from "./resolvers/resolvers.ts";
 import { Sources } from "./sources.ts";
+import { Tracks } from "./tracks.ts";
 import type { MakeCalls } from "./voice-port.ts";
 
 /** Longest message a client may send, in bytes; longer ones close with 1009. */
@@ -42,6 +45,8 @@ export interface NodeParts {
   makeCalls?: MakeCalls;
   /** Default: silent. */
   logger?: Logger;
+  /** Asked in their order, before those of the configuration. Default: none. */
+  resolvers?: readonly Resolver[];
 }
 
 /** A running node. */
@@ -49,7 +54,7 @@ export class PlayerNode implements AsyncDisposable {
   readonly #config: NodeConfig;
   readonly #server: Server;
   readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
-  readonly #sources: Sources;
+  readonly #tracks: Tracks;
   readonly #logger: Logger;
   readonly #makeCalls: MakeCalls;
   /** The sessions that take sockets, by bot. */
@@ -61,8 +66,13 @@ export class PlayerNode implements AsyncDisposable {
 
   private constructor(config: NodeConfig, sources: Sources, parts: NodeParts) {
     this.#config = config;
-    this.#sources = sources;
     this.#logger = parts.logger ?? silentLogger;
+    const resolvers = new Resolvers({
+      resolvers: parts.resolvers ?? [],
+      timeoutMs: config.resolver_timeout_ms,
+      logger: this.#logger,
+    });
+    this.#tracks = new Tracks(sources, resolvers);
     this.#makeCalls = parts.makeCalls ?? ((userId) => this.#manager(userId));
     this.#server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS }, (_request, response) => {
       const { status, code, message } = NOT_FOUND;
@@ -159,8 +169,9 @@ export class PlayerNode implements AsyncDisposable {
       return refuse(socket, client);
     }
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#logger.info({ ...client, remote }, "client connected");
-      this.#session(client).attach(webSocket);
+      const { userId, name } = client;
+      this.#logger.info({ userId, name, remote }, "client connected");
+      this.#session(client).attach(webSocket, client);
     });
   }
 
@@ -169,7 +180,7 @@ export class PlayerNode implements AsyncDisposable {
     if (known) return known;
     const { player_update_interval_ms, max_players, resume_timeout_s } = this.#config;
     const limits = { updateIntervalMs: player_update_interval_ms, maxPlayers: max_players };
-    const parts = { userId, sources: this.#sources, ...limits };
+    const parts = { userId, tracks: this.#tracks, admit: () => undefined, ...limits };
     const session = new ClientSession({
       userId,
       makePlayers: (tell) => new Players({ ...parts, calls: this.#makeCalls(userId), tell }),

@@ -74,6 +74,11 @@ function pathOf(url: URL): string {
   }
 }
 
+/** Whether a URL names a file of this machine. */
+export function isLocal(url: string): boolean {
+  return isAbsolute(url) || /^file:/i.test(url.trimStart());
+}
+
 /** Devices and pipes could block a reader for ever. */
 async function isFile(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);

@@ -19,7 +19,7 @@ export class Turns {
    *
    * @throws OpError `too_many_ops`, or what the job throws.
    */
-  async run(guildId: string, job: () => Promise<void> | void): Promise<void> {
+  async run<T>(guildId: string, job: () => Promise<T>): Promise<T> {
     const line = this.#lines.get(guildId) ?? { last: Promise.resolve(), waiting: 0 };
     if (line.waiting >= MAX_WAITING) {
       const message = `${MAX_WAITING} ops of this guild wait already; the op was not carried out.`;
@@ -28,12 +28,14 @@ export class Turns {
     this.#lines.set(guildId, line);
     line.waiting += 1;
     const turn = line.last.then(job);
-    line.last = turn.catch(() => undefined);
+    line.last = turn.then(ignore, ignore);
     try {
-      await turn;
+      return await turn;
     } finally {
       line.waiting -= 1;
       if (line.waiting === 0) this.#lines.delete(guildId);
     }
   }
 }
+
+function ignore(): void {}

@@ -6,4 +6,5 @@ import type { Op } from "./op.ts";
 export const destroy: Op<"destroy"> = {
   parse: (fields) => ({ guild_id: snowflake(fields, "guild_id") }),
   apply: (d, players) => players.destroy(d.guild_id),
+  interrupts: () => true,
 };

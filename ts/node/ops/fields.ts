@@ -68,6 +68,20 @@ export function milliseconds(fields: Fields, name: string, missing?: number): nu
   throw invalid(name, `a whole number of milliseconds from 0 to ${MAX_MS}`);
 }
 
+/** A whole number from `min` to `max`. */
+export function integer(
+  fields: Fields,
+  name: string,
+  min: number,
+  max: number,
+  missing?: number,
+): number {
+  const value = required(fields, name, missing);
+  if (typeof value !== "number") throw wrongType(name, "a number");
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw invalid(name, `a whole number from ${min} to ${max}`);
+}
+
 /** The value of a field of the object itself; `false`, `0` and `null` are values. */
 function required(fields: Fields, name: string, missing?: unknown): unknown {
   const value = Object.hasOwn(fields, name) ? fields[name] : missing;

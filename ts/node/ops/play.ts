@@ -22,4 +22,5 @@ export const play: Op<"play"> = {
     return d;
   },
   apply: (d, players) => players.open(d.guild_id).play(d),
+  interrupts: (d) => d.replace,
 };

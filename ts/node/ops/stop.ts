@@ -6,4 +6,5 @@ import type { Op } from "./op.ts";
 export const stop: Op<"stop"> = {
   parse: (fields) => ({ guild_id: snowflake(fields, "guild_id") }),
   apply: (d, players) => players.existing(d.guild_id).stop(),
+  interrupts: () => true,
 };

@@ -3,7 +3,10 @@
 import type { Players } from "../players.ts";
 import { destroy } from "./destroy.ts";
 import { type Fields, OpError } from "./fields.ts";
-import type { Op } from "./op.ts";
+import { getPlayer } from "./get-player.ts";
+import { listPlayers } from "./list-players.ts";
+import { loadTracks } from "./load-tracks.ts";
+import type { Op, OpResult } from "./op.ts";
 import { play } from "./play.ts";
 import type { OpName, RequestId } from "./protocol.ts";
 import { setPauseState } from "./set-pause-state.ts";
@@ -18,6 +21,9 @@ const OPS: { [Name in OpName]: Op<Name> } = {
   stop,
   set_pause_state: setPauseState,
   set_position: setPosition,
+  load_tracks: loadTracks,
+  get_player: getPlayer,
+  list_players: listPlayers,
 };
 
 const MAX_REQUEST_ID = 100;
@@ -31,9 +37,12 @@ export interface Envelope {
 
 /** A command whose fields are all read. */
 export interface ReadCommand {
-  guildId: string;
+  /** The guild whose ops it is carried out in order with; undefined for ops about no guild. */
+  guildId: string | undefined;
+  /** Whether it makes a play of the guild that still looks its track up pointless. */
+  interrupts: boolean;
   /** @throws OpError for what cannot be done as things stand. */
-  apply(players: Players): Promise<void> | void;
+  apply(players: Players): Promise<OpResult>;
 }
 
 /**
@@ -88,7 +97,11 @@ function readOp(name: unknown): Op<OpName> {
 
 function bind<Name extends OpName>(op: Op<Name>, fields: Fields): ReadCommand {
   const body = op.parse(fields);
-  return { guildId: body.guild_id, apply: (players) => op.apply(body, players) };
+  return {
+    guildId: "guild_id" in body ? body.guild_id : undefined,
+    interrupts: op.interrupts?.(body) ?? false,
+    apply: async (players) => (await op.apply(body, players)) ?? undefined,
+  };
 }
 
 function isObject(value: unknown): value is Fields {
