@@ -1,6 +1,14 @@
 /** cadenza, the voice library: every public name. */
 
-export { CLOSE_CODES, type CloseAction, type CloseCode } from "./gateway/close-codes.ts";
+export { CLOSE_CODES, type CloseAction, type CloseCode, closeCode } from "./gateway/close-codes.ts";
+export * from "./gateway/constants.ts";
+export {
+  type ClientGatewayMessage,
+  type GatewayMessage,
+  parseGatewayMessage,
+  serialiseGatewayMessage,
+} from "./gateway/gateway-message.ts";
+export { GatewayMessageError, type ServerMessage } from "./gateway/messages.ts";
 export { SpeakingFlags, VoiceOpcode } from "./gateway/opcodes.ts";
 export type { GatewayStatus, Reason, VoiceCredentials } from "./gateway/state.ts";
 export { Engine } from "./native/index.ts";
@@ -17,14 +25,25 @@ export { CadenzaError } from "./support/errors.ts";
 export type { Logger } from "./support/logger.ts";
 export { type ConnectionEvents, VoiceConnection } from "./voice/connection.ts";
 export {
+  type OpusFrameProvider,
+  type OpusFrameReceiver,
+  type OpusPacket,
+  type ProvidedFrame,
+  providerOf,
+  type UserFilter,
+} from "./voice/frames.ts";
+export {
   VoiceManager,
   type VoiceManagerOptions,
   type VoiceStateUpdatePayload,
 } from "./voice/manager.ts";
 export type { GatewayOptions } from "./voice/options.ts";
+export { OpusFrameSplitter, OpusReader, opusFrameReaderStream } from "./voice/opus-reader.ts";
+export { OpusWriter, type OpusWriterOptions, opusFrameWriterStream } from "./voice/opus-writer.ts";
 export {
   Player,
   type PlayerEvents,
   type PlayOptions,
   type TrackEndReason,
 } from "./voice/player.ts";
+export type { AudioSource, FrameSource } from "./voice/sources.ts";

@@ -1,7 +1,12 @@
 /** The player of one call: what plays, where it is, what became of it. The sound itself is made in Rust. */
 
-import type { FlowEvent, FlowLike, PlayRequest, SourceSpec, TrackInfo } from "../native/types.ts";
+import { OPUS_CHANNELS, OPUS_FRAME_MS, OPUS_SAMPLE_RATE_HZ } from "../gateway/constants.ts";
+import type { FlowEvent, FlowLike, PlayRequest, TrackInfo } from "../native/types.ts";
 import { SafeEmitter } from "../support/emitter.ts";
+import { CadenzaError } from "../support/errors.ts";
+import { FramePump } from "./frame-pump.ts";
+import type { OpusFrameProvider } from "./frames.ts";
+import { type AudioSource, isFrameSource, toProvider } from "./sources.ts";
 
 /** How a track ended. */
 export type TrackEndReason = "finished" | "stopped" | "replaced" | "failed";
@@ -26,6 +31,22 @@ export type PlayerEvents = {
   trackStuck: [track: number, forMs: number];
 };
 
+/** What is known of frames that JavaScript gives. */
+const FRAMES_INFO: TrackInfo = {
+  container: "frames",
+  codec: "opus",
+  passthrough: true,
+  sampleRate: OPUS_SAMPLE_RATE_HZ,
+  channels: OPUS_CHANNELS,
+};
+
+/** A track whose frames come from JavaScript. */
+interface Frames {
+  track: number;
+  pump: FramePump;
+  failed: boolean;
+}
+
 /** Plays one track at a time into one call. */
 export class Player extends SafeEmitter<PlayerEvents> {
   readonly #flow: FlowLike;
@@ -34,6 +55,10 @@ export class Player extends SafeEmitter<PlayerEvents> {
   #active: number | undefined;
   #paused = false;
   #startMs = 0;
+  /** The active track, where JavaScript gives its frames. */
+  #frames: Frames | undefined;
+  /** The last track of the engine that made way for frames from JavaScript; its end says so. */
+  #displaced: number | undefined;
 
   /** Made by the connection; `speak` sends the speaking flags when they change. */
   constructor(flow: FlowLike, speak: (flags: number) => void) {
@@ -56,6 +81,10 @@ export class Player extends SafeEmitter<PlayerEvents> {
   get positionMs(): number {
     if (this.#active === undefined) return 0;
     const stats = this.#flow.stats();
+    if (this.#frames) {
+      const { handedOver } = this.#frames.pump;
+      return Math.max(0, handedOver - (stats?.queueFrames ?? 0)) * OPUS_FRAME_MS;
+    }
     return stats?.playingTrack === this.#active ? stats.positionMs : this.#startMs;
   }
 
@@ -63,42 +92,51 @@ export class Player extends SafeEmitter<PlayerEvents> {
    * Plays a source and returns the track's number. It replaces what plays; before the call is
    * connected the track waits at its start.
    *
+   * Frames from JavaScript are played as they are: of the options only `paused` concerns them.
+   *
    * @throws CadenzaError `invalid_argument` when the request cannot be understood. What is wrong with
    * the source itself comes as `trackError`.
    */
-  play(source: SourceSpec, options: PlayOptions = {}): number {
+  play(source: AudioSource, options: PlayOptions = {}): number {
     const { paused = false, ...rest } = options;
-    const request: PlayRequest = { track: this.#track + 1, source, ...rest };
-    this.#paused = paused;
-    this.#flow.setPaused(paused);
+    const track = this.#track + 1;
+    this.#setPaused(paused);
+    if (isFrameSource(source)) return this.#playFrames(track, toProvider(source));
+    const request: PlayRequest = { track, source, ...rest };
     if (!paused) this.#speak(1);
     this.#flow.play(request);
-    this.#track = request.track;
-    this.#active = request.track;
-    this.#startMs = options.startMs ?? 0;
-    return request.track;
+    const before = this.#frames;
+    this.#begin(track, options.startMs ?? 0, undefined);
+    if (before) this.#endFrames(before, "replaced");
+    return track;
   }
 
   /** Stops what plays. */
   stop(): void {
     if (this.#active !== undefined) this.#flow.stop();
+    if (this.#frames) this.#endFrames(this.#frames, "stopped");
   }
 
   /** Pauses: five silence frames, then nothing. */
   pause(): void {
-    this.#paused = true;
-    this.#flow.setPaused(true);
+    this.#setPaused(true);
   }
 
   /** Goes on where {@link Player.pause} stopped. */
   resume(): void {
-    this.#paused = false;
     if (this.#active !== undefined) this.#speak(1);
-    this.#flow.setPaused(false);
+    this.#setPaused(false);
   }
 
-  /** Moves to a position in source time, in milliseconds. */
+  /**
+   * Moves to a position in source time, in milliseconds.
+   *
+   * @throws CadenzaError `not_seekable` for frames from JavaScript.
+   */
   seek(positionMs: number): void {
+    if (this.#frames) {
+      throw new CadenzaError("not_seekable", "Frames from JavaScript cannot be sought in.");
+    }
     if (this.#active !== undefined) this.#flow.seek(Math.max(0, positionMs));
   }
 
@@ -114,14 +152,61 @@ export class Player extends SafeEmitter<PlayerEvents> {
         return this.#end(event.track, "failed");
       case "track_stalled":
         return this.emit("trackStuck", event.track, event.forMs);
+      case "frames_wanted":
+        return this.#frames?.pump.wanted(event.count);
       case "drained":
-        if (this.#active === undefined || this.#paused) this.#speak(0);
-        return;
+        return this.#onDrained();
     }
+  }
+
+  /** Five silence frames went out: nobody speaks here, unless a track of the engine is only waited for. */
+  #onDrained(): void {
+    const waiting = this.#frames?.pump.drained() ?? this.#active !== undefined;
+    if (!waiting || this.#paused) this.#speak(0);
+  }
+
+  #setPaused(paused: boolean): void {
+    this.#paused = paused;
+    this.#flow.setPaused(paused);
+  }
+
+  #begin(track: number, startMs: number, frames: Frames | undefined): void {
+    this.#track = track;
+    this.#active = track;
+    this.#startMs = startMs;
+    this.#frames = frames;
+  }
+
+  #playFrames(track: number, provider: OpusFrameProvider): number {
+    const before = this.#frames;
+    if (!before && this.#active !== undefined) this.#displaced = this.#active;
+    this.#flow.stop();
+    const pump = new FramePump(provider, this.#flow, {
+      started: () => this.emit("trackStart", track, FRAMES_INFO),
+      speaking: () => !this.#paused && this.#speak(1),
+      stalled: (forMs) => this.emit("trackStuck", track, forMs),
+      failed: ({ code, message }) => {
+        frames.failed = true;
+        this.emit("trackError", track, { code, message });
+      },
+      ended: () => this.#endFrames(frames, frames.failed ? "failed" : "finished"),
+    });
+    const frames: Frames = { track, pump, failed: false };
+    this.#begin(track, 0, frames);
+    if (before) this.#endFrames(before, "replaced");
+    pump.start();
+    return track;
+  }
+
+  #endFrames(frames: Frames, reason: TrackEndReason): void {
+    frames.pump.close();
+    if (this.#frames === frames) this.#frames = undefined;
+    this.#end(frames.track, reason);
   }
 
   #end(track: number, reason: TrackEndReason): void {
     if (this.#active === track) this.#active = undefined;
-    this.emit("trackEnd", track, reason);
+    const replaced = reason === "stopped" && this.#displaced === track;
+    this.emit("trackEnd", track, replaced ? "replaced" : reason);
   }
 }
