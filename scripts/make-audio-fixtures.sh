@@ -42,4 +42,14 @@ copy stereo-20ms.opus stereo-20ms.webm
 copy mono-20ms.opus mono-20ms.mka
 copy stereo-20ms.opus stereo-20ms.mp4
 make stereo-vorbis.webm 44100 2 2 -c:a libvorbis -q:a 3
+make mono-48000.oga 48000 1 1 -c:a flac -sample_fmt s16 -compression_level 8 -lpc_type cholesky -f ogg
+make stereo-44100.aac 44100 2 2 -c:a aac -aac_coder fast -b:a 96k -f adts
+make stereo-44100-fragmented.mp4 44100 2 2 -c:a aac -aac_coder fast -b:a 96k \
+  -movflags +frag_keyframe+delay_moov+default_base_moof -frag_duration 400000
+make mono-44100-alac.m4a 44100 1 0.6 -c:a alac -sample_fmt s16p -movflags +faststart
+make mono-44100.aiff 44100 1 0.4 -c:a pcm_s16be -f aiff
+# Six channels (L R C LFE Ls Rs), each with a tone of its own.
+ffmpeg -v error -y -f lavfi -i "aevalsrc=exprs=0.4*sin(2*PI*300*t)|0.4*sin(2*PI*500*t)|0.4*sin(2*PI*700*t)|0.4*sin(2*PI*60*t)|0.4*sin(2*PI*1100*t)|0.4*sin(2*PI*1300*t):channel_layout=5.1:sample_rate=48000:duration=1" \
+  -map_metadata -1 -fflags +bitexact -flags:a +bitexact -c:a libopus -b:a 160k -mapping_family 1 "$out/surround.opus"
+ffmpeg -v error -y -i "$out/surround.opus" -map_metadata -1 -fflags +bitexact -c copy "$out/surround.webm"
 ls -l "$out"

@@ -146,7 +146,7 @@ impl MediaReader {
     /// Samples to decode ahead of a place so that the decoder's memory is right when it is reached.
     fn preroll(&self) -> i64 {
         match self.codec() {
-            "flac" | "pcm" => 0,
+            "alac" | "flac" | "pcm" => 0,
             "vorbis" => 2 * 8192,
             _ => 4 * 1152,
         }

@@ -201,7 +201,9 @@ impl Demuxer {
                 format.media_info().duration?,
             ),
         };
-        u64::try_from(base.calc_duration(duration)?.as_millis()).ok()
+        let milliseconds = u64::try_from(base.calc_duration(duration)?.as_millis()).ok();
+        // Fragmented MP4 says 0 in front, because its length is not known yet.
+        milliseconds.filter(|&milliseconds| milliseconds > 0)
     }
 
     /// Seeks inside the container; `false` when it cannot go there by itself.
@@ -235,6 +237,7 @@ fn open_format(
     let opened = contained(kind, budget, || {
         Ok::<Box<dyn FormatReader>, _>(match kind {
             Kind::Adts => Box::new(formats::AdtsReader::try_new(stream, options)?),
+            Kind::Aiff => Box::new(formats::AiffReader::try_new(stream, options)?),
             Kind::Flac => Box::new(formats::FlacReader::try_new(stream, options)?),
             Kind::Matroska => Box::new(formats::MkvReader::try_new(stream, options)?),
             Kind::Mp3 => Box::new(formats::MpaReader::try_new(stream, options)?),

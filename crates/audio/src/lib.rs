@@ -19,6 +19,7 @@ mod mp4_edit;
 mod ogg;
 mod options;
 pub mod opus;
+mod opus_pcm;
 mod packets;
 mod passthrough;
 mod probe;

@@ -25,6 +25,20 @@ impl Mixer {
         }
     }
 
+    /// The mix for channels that come in an order of their own.
+    pub fn in_order(positions: &[Position]) -> Mixer {
+        let gains = match positions.len() {
+            0..=2 => unpositioned_gains(positions.len()),
+            _ => positions
+                .iter()
+                .map(|&position| position_gains(position))
+                .collect(),
+        };
+        Mixer {
+            gains: normalised(gains),
+        }
+    }
+
     /// How many source channels the mix takes.
     pub fn channels(&self) -> usize {
         self.gains.len()

@@ -47,9 +47,9 @@ pub enum Signal {
 /// What is known about an open track.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TrackInfo {
-    /// The container: `"ogg"`, `"webm"`, `"mp3"`, `"flac"`, `"wav"` or `"mp4"`.
+    /// The container: `"ogg"`, `"webm"`, `"mp3"`, `"flac"`, `"wav"`, `"aiff"`, `"mp4"` or `"adts"`.
     pub container: &'static str,
-    /// The codec: `"opus"`, `"vorbis"`, `"mp3"`, `"flac"`, `"pcm"` or `"aac"`.
+    /// The codec: `"opus"`, `"vorbis"`, `"mp3"`, `"flac"`, `"alac"`, `"pcm"` or `"aac"`.
     pub codec: &'static str,
     /// Whether the file's own Opus packets are handed out, with no decoding.
     pub passthrough: bool,

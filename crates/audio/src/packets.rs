@@ -6,7 +6,7 @@ use crate::SAMPLE_RATE;
 use crate::demux::{Demuxer, Fault};
 use crate::error::{AudioError, AudioErrorCode};
 use crate::ogg::OggOpus;
-use crate::opus::{MAX_PACKET_BYTES, OpusHead, packet_samples};
+use crate::opus::{MAX_PACKET_BYTES, OpusHead};
 use crate::probe::Kind;
 
 /// Bad packets in a row that are skipped before the track is given up.
@@ -100,7 +100,7 @@ impl ContainerPackets {
         }
         let head = OpusHead::parse(&private)
             .ok_or_else(|| AudioError::malformed(name, "the Opus header is missing or damaged"))?;
-        if !head.single_stream {
+        if !head.is_playable() {
             let detail = format!("Opus with {} channels in several streams", head.channels);
             return Err(AudioError::new(
                 AudioErrorCode::UnsupportedCodec,
@@ -180,7 +180,7 @@ impl ContainerPackets {
         if data.len() > MAX_PACKET_BYTES {
             return Err(AudioError::limit(name, "an Opus packet is too long"));
         }
-        let samples = packet_samples(data);
+        let samples = self.head.packet_samples(data);
         samples
             .map(|samples| samples as u32)
             .map_err(|error| AudioError::malformed(name, error.to_string()))

@@ -2,22 +2,15 @@
 
 use std::collections::VecDeque;
 
-use symphonia::core::audio::{Channels, Position};
-
-use crate::decode::Block;
 use crate::error::AudioError;
 use crate::options::FrameInfo;
-use crate::opus::{Decoder, MAX_PACKET_SAMPLES, OpusError, Reframer, Unsplittable};
+use crate::opus::{Reframer, Unsplittable};
+use crate::opus_pcm::OpusPcm;
 use crate::packets::{OpusPackets, TimedPacket};
-use crate::transcode::codec_failed;
-use crate::{FRAME_SAMPLES, MAX_OPUS_FRAME, SAMPLE_RATE};
+use crate::{FRAME_SAMPLES, MAX_OPUS_FRAME};
 
 /// Samples in a millisecond.
 const SAMPLES_PER_MS: i64 = 48;
-/// Sound that is decoded ahead of a place so that the decoder settles (RFC 7845, section 4.6).
-const PREROLL: i64 = 3840;
-/// Bad packets in a row that are skipped before the track is given up.
-const MAX_BAD_PACKETS: u32 = 64;
 
 /// What asking for a frame may come to.
 pub(crate) enum Passed {
@@ -140,6 +133,9 @@ impl Passthrough {
 
     /// Puts a packet into frames; `false` when that is impossible.
     fn take(&mut self, packet: &TimedPacket) -> bool {
+        if !self.source.head().single_stream {
+            return false;
+        }
         if self.reframer.pending_samples() == 0 {
             self.cursor = packet.start;
         }
@@ -155,101 +151,6 @@ impl Passthrough {
         });
         // The container has checked the packet's lengths, so malformed ones do not come this far.
         matches!(pushed, Ok(()) | Err(Unsplittable::Malformed(_)))
-    }
-}
-
-/// Opus packets decoded to blocks.
-pub(crate) struct OpusPcm {
-    source: OpusPackets,
-    decoder: Decoder,
-    gain_q8: i16,
-    /// A packet that was read but not decoded.
-    first: Option<TimedPacket>,
-    ahead: Option<Block>,
-    expected: Option<i64>,
-    bad_packets: u32,
-}
-
-impl OpusPcm {
-    /// Decodes `first`, then what `source` gives.
-    pub(crate) fn new(
-        source: OpusPackets,
-        first: Option<TimedPacket>,
-    ) -> Result<OpusPcm, AudioError> {
-        let gain_q8 = source.head().gain_q8;
-        let decoder = Decoder::new(gain_q8).map_err(codec_failed)?;
-        Ok(OpusPcm {
-            source,
-            decoder,
-            gain_q8,
-            first,
-            ahead: None,
-            expected: None,
-            bad_packets: 0,
-        })
-    }
-
-    /// The next block; `None` is the end.
-    pub(crate) fn next_block(&mut self) -> Result<Option<Block>, AudioError> {
-        match self.ahead.take() {
-            Some(block) => Ok(Some(block)),
-            None => self.read_block(),
-        }
-    }
-
-    /// Goes to a block at or before `target`; returns where it begins, or `None` at the end.
-    pub(crate) fn seek(&mut self, target: i64) -> Result<Option<i64>, AudioError> {
-        let early = target.saturating_sub(PREROLL);
-        self.source.seek(early)?;
-        self.decoder.reset().map_err(codec_failed)?;
-        self.expected = None;
-        self.first = None;
-        self.ahead = self.read_block()?;
-        Ok(self.ahead.as_ref().map(|block| block.start))
-    }
-
-    fn read_block(&mut self) -> Result<Option<Block>, AudioError> {
-        loop {
-            let next = match self.first.take() {
-                Some(packet) => Some(packet),
-                None => self.source.next_packet()?,
-            };
-            let Some(packet) = next else { return Ok(None) };
-            match self.decode(&packet) {
-                Ok(block) => {
-                    self.bad_packets = 0;
-                    return Ok(Some(block));
-                }
-                Err(error) => {
-                    self.bad_packets += 1;
-                    if self.bad_packets > MAX_BAD_PACKETS {
-                        return Err(AudioError::malformed("opus", error.to_string()));
-                    }
-                }
-            }
-        }
-    }
-
-    fn decode(&mut self, packet: &TimedPacket) -> Result<Block, OpusError> {
-        let gain_q8 = self.source.head().gain_q8;
-        if gain_q8 != self.gain_q8 {
-            self.decoder = Decoder::new(gain_q8)?;
-            self.gain_q8 = gain_q8;
-        }
-        let mut pcm = [0.0; 2 * MAX_PACKET_SAMPLES];
-        let decoded = self.decoder.decode(&packet.data, &mut pcm)?;
-        let kept = decoded.min(packet.samples as usize);
-        let mut block = Block {
-            samples: pcm[..2 * kept].to_vec(),
-            channels: Channels::Positioned(Position::FRONT_LEFT | Position::FRONT_RIGHT),
-            rate: SAMPLE_RATE,
-            start: packet.start,
-        };
-        if let Some(expected) = self.expected {
-            block.fill_front(packet.start.saturating_sub(expected));
-        }
-        self.expected = Some(packet.end());
-        Ok(block)
     }
 }
 

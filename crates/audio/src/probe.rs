@@ -7,6 +7,7 @@ use crate::error::{AudioError, AudioErrorCode};
 pub(crate) enum Kind {
     /// AAC frames in ADTS.
     Adts,
+    Aiff,
     Flac,
     Matroska,
     Mp3,
@@ -23,6 +24,7 @@ impl Kind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Adts => "adts",
+            Kind::Aiff => "aiff",
             Kind::Flac => "flac",
             Kind::Matroska => "webm",
             Kind::Mp3 => "mp3",
@@ -54,6 +56,21 @@ pub(crate) fn recognise(head: &[u8]) -> Result<Kind, AudioError> {
             b'E',
             ..,
         ] => Some(Kind::Wav),
+        [
+            b'F',
+            b'O',
+            b'R',
+            b'M',
+            _,
+            _,
+            _,
+            _,
+            b'A',
+            b'I',
+            b'F',
+            b'F' | b'C',
+            ..,
+        ] => Some(Kind::Aiff),
         _ if is_mp4(head) => Some(Kind::Mp4),
         _ if has_frames(head, adts_frame_len) => Some(Kind::Adts),
         _ if has_frames(head, mp3_frame_len) => Some(Kind::Mp3),

@@ -6,8 +6,9 @@ use crate::error::AudioError;
 use crate::input::Input;
 use crate::ogg::OggOpus;
 use crate::options::{FrameInfo, OpenOptions, TrackInfo};
+use crate::opus_pcm::OpusPcm;
 use crate::packets::{ContainerPackets, OpusPackets};
-use crate::passthrough::{OpusPcm, Passed, Passthrough};
+use crate::passthrough::{Passed, Passthrough};
 use crate::probe::{self, Kind};
 use crate::source::{ByteSource, ProbeHint};
 use crate::transcode::{PcmSource, Transcode};
@@ -138,8 +139,9 @@ impl Track {
             options: options.clone(),
             way: Way::Over,
         };
-        // A gain in the header is part of the sound, and packets cannot be made louder unopened.
-        if options.force_transcode || head.gain_q8 != 0 {
+        // A gain in the header is part of the sound, and packets cannot be made louder unopened. A
+        // voice channel takes one stream of two channels at most.
+        if options.force_transcode || head.gain_q8 != 0 || !head.single_stream {
             let pcm = OpusPcm::new(packets, None)?;
             track.transcode_opus(pcm, options.start_ms, false)?;
             return Ok(track);

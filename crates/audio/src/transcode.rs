@@ -7,7 +7,7 @@ use crate::error::{AudioError, AudioErrorCode};
 use crate::mix::Mixer;
 use crate::options::{EncoderSettings, FrameInfo};
 use crate::opus::{Encoder, OpusError};
-use crate::passthrough::OpusPcm;
+use crate::opus_pcm::OpusPcm;
 use crate::resample::Resampler;
 use crate::{FRAME_SAMPLES, MAX_OPUS_FRAME};
 

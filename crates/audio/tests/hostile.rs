@@ -369,9 +369,9 @@ fn some_bad_packets_are_skipped() {
 }
 
 #[test]
-fn surround_opus_is_named() {
+fn an_impossible_surround_mapping_is_named() {
     let head =
-        b"OpusHead\x01\x06\x38\x01\x80\xBB\0\0\0\0\x01\x04\x02\0\x04\x01\x02\x03\x05".to_vec();
+        b"OpusHead\x01\x06\x38\x01\x80\xBB\0\0\0\0\x01\x04\x02\0\x04\x01\x02\x03\x09".to_vec();
     let bytes = [
         ogg_page(1, 0, 2, 0, &[head]),
         ogg_page(1, 1, 0, 0, &[b"OpusTags".to_vec()]),

@@ -1,7 +1,7 @@
 //! Finding places in an Ogg file: the links of a chain, and the page for a granule position.
 
 use crate::error::AudioError;
-use crate::opus::{OpusHead, packet_samples};
+use crate::opus::OpusHead;
 
 use super::page::{MAX_PAGE, Page, PageReader};
 use super::stream::Link;
@@ -96,7 +96,7 @@ fn read_link_start(
             found = found.or(OpusHead::parse(&page.body).map(|head| (page.serial, head)));
             continue;
         }
-        let Some((serial, head)) = found.filter(|(_, head)| head.single_stream) else {
+        let Some((serial, head)) = found.filter(|(_, head)| head.is_playable()) else {
             return Ok(None);
         };
         if page.serial != serial {
@@ -107,7 +107,7 @@ fn read_link_start(
             audio_start = page.end;
             continue;
         }
-        pending += samples_ending_on(&page);
+        pending += samples_ending_on(&page, &head);
         let Some(granule) = page.granule else {
             continue;
         };
@@ -130,7 +130,7 @@ fn read_link_start(
 }
 
 /// The samples of the packets that begin and end on this page.
-fn samples_ending_on(page: &Page) -> i64 {
+fn samples_ending_on(page: &Page, head: &OpusHead) -> i64 {
     let mut body = page.body.as_slice();
     let mut packet_len = 0;
     let mut samples = 0;
@@ -142,7 +142,7 @@ fn samples_ending_on(page: &Page) -> i64 {
         }
         let (packet, rest) = body.split_at(packet_len.min(body.len()));
         if !std::mem::take(&mut first) {
-            samples += packet_samples(packet).unwrap_or(0) as i64;
+            samples += head.packet_samples(packet).unwrap_or(0) as i64;
         }
         body = rest;
         packet_len = 0;

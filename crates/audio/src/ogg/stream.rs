@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::error::{AudioError, AudioErrorCode};
 use crate::input::Input;
-use crate::opus::{MAX_PACKET_BYTES, OpusHead, packet_samples};
+use crate::opus::{MAX_PACKET_BYTES, OpusHead};
 use crate::packets::TimedPacket;
 
 use super::page::{Page, PageReader};
@@ -297,7 +297,10 @@ impl OggOpus {
             }
             if len < 255 {
                 let whole = self.partial.replace(Vec::new());
-                match whole.and_then(|data| packet_samples(&data).ok().map(|count| (data, count))) {
+                let head = self.link.head;
+                match whole
+                    .and_then(|data| head.packet_samples(&data).ok().map(|count| (data, count)))
+                {
                     Some(packet) => {
                         self.bad_packets = 0;
                         packets.push(packet);
@@ -339,7 +342,7 @@ pub(crate) fn first_head(pages: &mut PageReader) -> Result<(u32, OpusHead), Audi
 }
 
 fn check_head(head: &OpusHead) -> Result<(), AudioError> {
-    if head.single_stream {
+    if head.is_playable() {
         return Ok(());
     }
     let detail = format!("Opus with {} channels in several streams", head.channels);

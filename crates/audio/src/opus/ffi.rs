@@ -13,7 +13,7 @@ use opusic_sys as sys;
 use crate::options::{EncoderSettings, Signal};
 use crate::{FRAME_SAMPLES, MAX_OPUS_FRAME, SAMPLE_RATE};
 
-use super::MAX_PACKET_SAMPLES;
+use super::{MAX_PACKET_SAMPLES, MAX_SURROUND, Surround};
 
 const CHANNELS: usize = 2;
 
@@ -215,6 +215,96 @@ impl Drop for Decoder {
     fn drop(&mut self) {
         // SAFETY: the state came from opus_decoder_create and is freed only here.
         unsafe { sys::opus_decoder_destroy(self.state.as_ptr()) }
+    }
+}
+
+/// A 48 kHz decoder of packets that hold several streams.
+#[derive(Debug)]
+pub struct SurroundDecoder {
+    state: NonNull<sys::OpusMSDecoder>,
+    channels: usize,
+}
+
+// SAFETY: as for `Encoder`.
+unsafe impl Send for SurroundDecoder {}
+
+impl SurroundDecoder {
+    /// Makes a decoder of `channels` (1 to 8) channels, scaled by `gain_q8` / 256 dB.
+    pub fn new(
+        channels: u8,
+        surround: &Surround,
+        gain_q8: i16,
+    ) -> Result<SurroundDecoder, OpusError> {
+        if !(1..=MAX_SURROUND).contains(&usize::from(channels)) {
+            return Err(OpusError(sys::OPUS_BAD_ARG));
+        }
+        let mut status: c_int = 0;
+        // SAFETY: `mapping` holds MAX_SURROUND entries, at least as many as there are channels;
+        // libopus checks the other numbers and reports them in `status`, which lives through the call.
+        let state = unsafe {
+            sys::opus_multistream_decoder_create(
+                SAMPLE_RATE as i32,
+                c_int::from(channels),
+                c_int::from(surround.streams),
+                c_int::from(surround.coupled),
+                surround.mapping.as_ptr(),
+                &raw mut status,
+            )
+        };
+        let state = NonNull::new(state).ok_or(OpusError(status))?;
+        let decoder = SurroundDecoder {
+            state,
+            channels: channels.into(),
+        };
+        // SAFETY: OPUS_SET_GAIN takes one `opus_int32`; any i16 is in its range.
+        check(unsafe {
+            sys::opus_multistream_decoder_ctl(
+                decoder.state.as_ptr(),
+                sys::OPUS_SET_GAIN_REQUEST,
+                c_int::from(gain_q8),
+            )
+        })?;
+        Ok(decoder)
+    }
+
+    /// Decodes a packet into `out`, interleaved, and returns the samples per channel.
+    pub fn decode(&mut self, packet: &[u8], out: &mut Vec<f32>) -> Result<usize, OpusError> {
+        if packet.is_empty() {
+            return Err(OpusError(sys::OPUS_INVALID_PACKET));
+        }
+        let len = i32::try_from(packet.len()).map_err(|_| OpusError(sys::OPUS_BAD_ARG))?;
+        out.clear();
+        out.resize(MAX_PACKET_SAMPLES * self.channels, 0.0);
+        // SAFETY: `packet` holds `len` readable bytes; `out` holds MAX_PACKET_SAMPLES samples for each
+        // channel, which is the frame size given; libopus keeps neither pointer.
+        let samples = unsafe {
+            sys::opus_multistream_decode_float(
+                self.state.as_ptr(),
+                packet.as_ptr(),
+                len,
+                out.as_mut_ptr(),
+                MAX_PACKET_SAMPLES as c_int,
+                0,
+            )
+        };
+        let samples = usize::try_from(samples).map_err(|_| OpusError(samples))?;
+        out.truncate(samples * self.channels);
+        Ok(samples)
+    }
+
+    /// Forgets the past, as after a seek. The gain stays.
+    pub fn reset(&mut self) -> Result<(), OpusError> {
+        // SAFETY: OPUS_RESET_STATE takes no further argument; the state is live and ours.
+        check(unsafe {
+            sys::opus_multistream_decoder_ctl(self.state.as_ptr(), sys::OPUS_RESET_STATE)
+        })
+    }
+}
+
+impl Drop for SurroundDecoder {
+    fn drop(&mut self) {
+        // SAFETY: the state came from opus_multistream_decoder_create and is freed only here.
+        unsafe { sys::opus_multistream_decoder_destroy(self.state.as_ptr()) }
     }
 }
 

@@ -5,8 +5,8 @@ mod head;
 mod packet;
 mod reframe;
 
-pub use ffi::{Decoder, Encoder, OpusError};
-pub use head::OpusHead;
+pub use ffi::{Decoder, Encoder, OpusError, SurroundDecoder};
+pub use head::{MAX_SURROUND, OpusHead, Surround};
 pub use packet::{Packet, PacketError, Toc, packet_samples};
 pub use reframe::{Reframer, Unsplittable};
 

@@ -145,6 +145,22 @@ impl<'a> Packet<'a> {
     }
 }
 
+/// The duration of a packet of several streams, by its first stream (RFC 7845, section 3). The
+/// lengths inside are left to the decoder.
+pub fn first_stream_samples(data: &[u8]) -> Result<usize, PacketError> {
+    let (&first, body) = data.split_first().ok_or(PacketError::Empty)?;
+    let toc = Toc(first);
+    let count = match toc.code() {
+        0 => 1,
+        1 | 2 => 2,
+        _ => usize::from(body.first().ok_or(PacketError::Lengths)? & 0x3F),
+    };
+    match count * toc.frame_samples() {
+        samples @ 1..=MAX_PACKET_SAMPLES => Ok(samples),
+        _ => Err(PacketError::FrameCount),
+    }
+}
+
 /// The duration of a packet in samples at 48 kHz.
 pub fn packet_samples(data: &[u8]) -> Result<usize, PacketError> {
     Packet::parse(data).map(|packet| packet.samples())
