@@ -18,6 +18,7 @@ use symphonia::default::{formats, get_codecs};
 
 use crate::error::{AudioError, AudioErrorCode};
 use crate::input::{Input, ReadBudget};
+use crate::matroska::{self, Notes};
 use crate::mp4_edit::{self, Edit};
 use crate::probe::{Kind, matroska_end};
 
@@ -52,6 +53,7 @@ pub(crate) struct Demuxer {
     budget: Arc<ReadBudget>,
     seekable: bool,
     edit: Edit,
+    notes: Notes,
     /// The last packet was read.
     at_end: bool,
 }
@@ -66,6 +68,11 @@ impl Demuxer {
         } else {
             Edit::default()
         };
+        let notes = if kind == Kind::Matroska {
+            matroska::read(&mut input)
+        } else {
+            Notes::default()
+        };
         if kind == Kind::Matroska && is_cut_off(&input) {
             input.appear_as_stream();
         }
@@ -79,6 +86,14 @@ impl Demuxer {
             AudioError::new(AudioErrorCode::SeekFailed, kind.name(), detail)
         })?;
         let (track_id, params, time_base) = choose_stream(kind, &*format)?;
+        if notes.is_locked(track_id) {
+            let detail = "its packets are encrypted, or compressed in a way that is not known";
+            return Err(AudioError::new(
+                AudioErrorCode::UnsupportedCodec,
+                kind.name(),
+                detail,
+            ));
+        }
         Ok(Demuxer {
             kind,
             format: Some(format),
@@ -88,6 +103,7 @@ impl Demuxer {
             budget,
             seekable,
             edit,
+            notes,
             at_end: false,
         })
     }
@@ -102,8 +118,13 @@ impl Demuxer {
             let packet = contained(self.kind, &self.budget, || format.next_packet())?;
             match packet {
                 Some(packet) if packet.track_id != self.track_id => {}
-                result => {
+                mut result => {
                     self.at_end = result.is_none();
+                    if let (Some(packet), Some(prefix)) =
+                        (&mut result, self.notes.prefix(self.track_id))
+                    {
+                        packet.data = [prefix, &packet.data].concat().into();
+                    }
                     return Ok(result);
                 }
             }
@@ -185,6 +206,13 @@ impl Demuxer {
 
     pub(crate) fn seekable(&self) -> bool {
         self.seekable
+    }
+
+    /// Samples at `rate` Hz to cut from the end of the last packet.
+    pub(crate) fn end_cut(&self, rate: u32) -> u32 {
+        let nanoseconds = u128::from(self.notes.discard_ns(self.track_id));
+        let samples = (nanoseconds * u128::from(rate) + 500_000_000) / 1_000_000_000;
+        u32::try_from(samples).unwrap_or(u32::MAX)
     }
 
     /// The length in milliseconds, as the file states it.

@@ -122,6 +122,11 @@ impl Input {
         self.seekable
     }
 
+    /// Whether jumping about costs next to nothing.
+    pub(crate) fn is_quick(&self) -> bool {
+        self.seekable && self.source.is_quick()
+    }
+
     pub(crate) fn budget(&self) -> Arc<ReadBudget> {
         Arc::clone(&self.budget)
     }

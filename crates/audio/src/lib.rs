@@ -14,6 +14,7 @@ mod decode;
 mod demux;
 mod error;
 mod input;
+mod matroska;
 pub mod mix;
 mod mp4_edit;
 mod ogg;

@@ -78,6 +78,10 @@ pub(crate) struct ContainerPackets {
     head: OpusHead,
     /// Where the next packet begins by counting; unknown after a seek.
     expected: Option<i64>,
+    /// Samples to cut from the end of the last packet.
+    end_cut: u32,
+    /// A packet that was read ahead, to see whether it is the last one.
+    held: Option<TimedPacket>,
     bad_packets: u32,
 }
 
@@ -109,14 +113,34 @@ impl ContainerPackets {
             ));
         }
         Ok(ContainerPackets {
+            end_cut: demuxer.end_cut(SAMPLE_RATE),
             demuxer,
             head,
             expected: None,
+            held: None,
             bad_packets: 0,
         })
     }
 
     fn next_packet(&mut self) -> Result<Option<TimedPacket>, AudioError> {
+        if self.end_cut == 0 {
+            return self.read_packet();
+        }
+        loop {
+            let next = self.read_packet()?;
+            let ended = next.is_none();
+            match std::mem::replace(&mut self.held, next) {
+                Some(mut last) if ended => {
+                    last.samples = last.samples.saturating_sub(self.end_cut);
+                    return Ok(Some(last).filter(|last| last.samples > 0));
+                }
+                None if !ended => {}
+                packet => return Ok(packet),
+            }
+        }
+    }
+
+    fn read_packet(&mut self) -> Result<Option<TimedPacket>, AudioError> {
         let name = self.demuxer.kind().name();
         loop {
             let fault = match self.demuxer.next_packet() {
@@ -160,6 +184,7 @@ impl ContainerPackets {
             // One packet and one rounded timestamp early, so that the packet with `target` is met.
             let early = target.saturating_sub(i64::from(SAMPLE_RATE) / 5).max(0);
             self.expected = None;
+            self.held = None;
             self.bad_packets = 0;
             if early == 0 {
                 // The first packets have negative timestamps, which containers do not seek to.
@@ -167,7 +192,12 @@ impl ContainerPackets {
             }
             return self.demuxer.seek(early, SAMPLE_RATE);
         }
-        if self.expected.is_some_and(|expected| expected > target) {
+        let reached = self
+            .held
+            .as_ref()
+            .map(|packet| packet.start)
+            .or(self.expected);
+        if reached.is_some_and(|reached| reached > target) {
             let detail = "the source cannot be read backwards";
             let name = self.demuxer.kind().name();
             return Err(AudioError::new(AudioErrorCode::SeekFailed, name, detail));

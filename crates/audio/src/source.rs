@@ -14,6 +14,11 @@ pub trait ByteSource: Read + Seek + Send + Sync {
     fn is_seekable(&self) -> bool;
     /// The total length in bytes, when known.
     fn byte_len(&self) -> Option<u64>;
+    /// Whether a read from elsewhere costs next to nothing, as in a local file. Where it costs a
+    /// request, places are estimated rather than looked up. Default `false`.
+    fn is_quick(&self) -> bool {
+        false
+    }
 }
 
 impl<T: AsRef<[u8]> + Send + Sync> ByteSource for Cursor<T> {
@@ -23,6 +28,10 @@ impl<T: AsRef<[u8]> + Send + Sync> ByteSource for Cursor<T> {
 
     fn byte_len(&self) -> Option<u64> {
         Some(self.get_ref().as_ref().len() as u64)
+    }
+
+    fn is_quick(&self) -> bool {
+        true
     }
 }
 
@@ -36,6 +45,10 @@ impl ByteSource for File {
             .ok()
             .filter(std::fs::Metadata::is_file)
             .map(|metadata| metadata.len())
+    }
+
+    fn is_quick(&self) -> bool {
+        true
     }
 }
 

@@ -38,7 +38,14 @@ static ALLOCATOR: Watched = Watched;
 /// No single allocation may reach this, whatever a file claims.
 const MEMORY: usize = 24 << 20;
 
-const FIXTURES: [&str; 17] = [
+const FIXTURES: [&str; 24] = [
+    "mono-44100-alac.m4a",
+    "mono-44100.aiff",
+    "mono-48000.oga",
+    "stereo-44100-fragmented.mp4",
+    "stereo-44100.aac",
+    "surround.opus",
+    "surround.webm",
     "mono-20ms.mka",
     "mono-20ms.opus",
     "mono-44100.flac",
@@ -384,8 +391,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn random_bytes_never_panic(magic in 0..8_usize, bytes in prop::collection::vec(any::<u8>(), 0..4_000)) {
-        let magics: [&[u8]; 8] = [
+    fn random_bytes_never_panic(magic in 0..9_usize, bytes in prop::collection::vec(any::<u8>(), 0..4_000)) {
+        let magics: [&[u8]; 9] = [
+            b"FORM\0\0\x10\0AIFFCOMM",
             b"", b"OggS\0\x02", b"fLaC\0\0\0\x22", b"RIFF\xFF\xFF\xFF\0WAVEfmt \x10\0\0\0\x01\0",
             b"\x1A\x45\xDF\xA3", b"\0\0\0\x14ftypM4A \0\0\0\0isom", b"\xFF\xFB\x90\x64", b"\xFF\xF1\x50\x80",
         ];
