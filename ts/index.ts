@@ -8,9 +8,18 @@ export {
   parseGatewayMessage,
   serialiseGatewayMessage,
 } from "./gateway/gateway-message.ts";
+export type {
+  CreateGateway,
+  GatewayHost,
+  GatewayLatency,
+  GatewayLike,
+  GatewayParts,
+  VoiceGatewayEvents,
+} from "./gateway/gateway-parts.ts";
 export { GatewayMessageError, type ServerMessage } from "./gateway/messages.ts";
 export { SpeakingFlags, VoiceOpcode } from "./gateway/opcodes.ts";
 export type { GatewayStatus, Reason, VoiceCredentials } from "./gateway/state.ts";
+export { VoiceGateway } from "./gateway/voice-gateway.ts";
 export { Engine } from "./native/index.ts";
 export type {
   EngineLike,

@@ -1,11 +1,11 @@
 /** A connection between a machine that decides and parts that fail or call back in. */
 
 import test from "ava";
+import { InputQueue } from "../../ts/gateway/input-queue.ts";
 import { initialState } from "../../ts/gateway/state.ts";
 import type { EngineLike, FlowLike } from "../../ts/native/types.ts";
 import { silentLogger } from "../../ts/support/logger.ts";
 import { VoiceConnection } from "../../ts/voice/connection.ts";
-import { InputQueue } from "../../ts/voice/input-queue.ts";
 
 const NOTHING = (): void => undefined;
 

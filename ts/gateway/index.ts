@@ -1,6 +1,14 @@
 /** The voice gateway: messages, close codes, the state machine and its socket. */
 
 export { CLOSE_CODES, type CloseAction, type CloseCode, closeCode } from "./close-codes.ts";
+export type {
+  CreateGateway,
+  GatewayHost,
+  GatewayLatency,
+  GatewayLike,
+  GatewayParts,
+  VoiceGatewayEvents,
+} from "./gateway-parts.ts";
 export { step } from "./machine.ts";
 export {
   type ClientMessage,
@@ -24,3 +32,5 @@ export {
   type TimerName,
   type VoiceCredentials,
 } from "./state.ts";
+export { untilReady } from "./until-ready.ts";
+export { VoiceGateway } from "./voice-gateway.ts";

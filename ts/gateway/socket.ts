@@ -63,12 +63,19 @@ export class GatewaySocket {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(serialise(message));
   }
 
+  /** Sends a frame, text or binary; false when the socket is not open. */
+  sendFrame(frame: string | Uint8Array): boolean {
+    if (this.#socket.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(frame);
+    return true;
+  }
+
   /** Closes; no event follows. A peer that does not answer the close within a second is cut off. */
-  close(code: number): void {
+  close(code: number, reason = ""): void {
     if (this.#ended) return;
     this.#ended = true;
     if (this.#socket.readyState === WebSocket.CONNECTING) return this.#socket.terminate();
-    this.#socket.close(code);
+    this.#socket.close(code, reason);
     const cutOff = setTimeout(() => this.#socket.terminate(), CLOSE_TIMEOUT_MS);
     cutOff.unref();
     this.#socket.once("close", () => clearTimeout(cutOff));

@@ -1,7 +1,6 @@
 /** Waits for a connection to become ready, or to end. */
 
-import type { GatewayStatus, Reason } from "../gateway/index.ts";
-import { CadenzaError } from "../support/errors.ts";
+import { untilReady as watch } from "../gateway/index.ts";
 import type { VoiceConnection } from "./connection.ts";
 
 /** Options of a join. */
@@ -10,6 +9,10 @@ export interface JoinOptions {
   signal?: AbortSignal;
   /** Milliseconds until the join is given up, all tries together. Default 30 000. */
   timeoutMs?: number;
+  /** Shows the bot as muted. Default false, or as it was. */
+  selfMute?: boolean;
+  /** Shows the bot as deafened; it hears all the same. Default true, or as it was. */
+  selfDeaf?: boolean;
 }
 
 const DEFAULT_JOIN_TIMEOUT_MS = 30_000;
@@ -22,35 +25,6 @@ const DEFAULT_JOIN_TIMEOUT_MS = 30_000;
  */
 export function untilReady(connection: VoiceConnection, options: JoinOptions = {}): Promise<void> {
   const { signal, timeoutMs = DEFAULT_JOIN_TIMEOUT_MS } = options;
-  return new Promise((resolve, reject) => {
-    const settle = (error?: CadenzaError): void => {
-      clearTimeout(timer);
-      connection.off("stateChange", watch);
-      signal?.removeEventListener("abort", abort);
-      if (error) reject(error);
-      else resolve();
-    };
-    const watch = (status: GatewayStatus, reason: Reason | undefined): void => {
-      if (status === "ready") settle();
-      if (status !== "disconnected") return;
-      settle(
-        new CadenzaError(
-          reason?.code ?? "disconnected",
-          reason?.message ?? "The connection ended.",
-        ),
-      );
-    };
-    const giveUp = (code: string, message: string): void => {
-      settle(new CadenzaError(code, message));
-      connection.leave();
-    };
-    const abort = (): void => giveUp("aborted", "Joining was aborted.");
-    const timer = setTimeout(
-      () => giveUp("join_timeout", `The voice channel was not joined within ${timeoutMs} ms.`),
-      timeoutMs,
-    );
-    connection.on("stateChange", watch);
-    signal?.addEventListener("abort", abort);
-    if (signal?.aborted) abort();
-  });
+  const giveUp = (): void => connection.leave();
+  return watch(connection, { timeoutMs, giveUp, ...(signal && { signal }) });
 }
