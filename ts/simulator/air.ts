@@ -1,11 +1,9 @@
 /** What happens to audio that the server lets through: listeners hear it, the others in the channel get it. */
 
-import type { FaultControls } from "./faults.ts";
-import { forwarded } from "./forward.ts";
+import type { Downlink } from "./downlink.ts";
 import { Listener, type ListenerOptions } from "./listener.ts";
 import { type AudioPacket, OPUS_PAYLOAD_TYPE } from "./media-server.ts";
 import type { Problem, ProblemLog } from "./problems.ts";
-import type { SeededRandom } from "./random.ts";
 import type { HeardPacket } from "./recording.ts";
 import type { VoiceSession } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
@@ -16,13 +14,10 @@ const NS_PER_MS = 1e6;
 
 /** What the air needs from the simulator around it. */
 export interface AirHost {
-  readonly faults: FaultControls;
+  readonly downlink: Downlink;
   readonly problems: ProblemLog;
-  readonly random: SeededRandom;
   readonly sessions: Sessions;
   readonly world: World;
-  /** Sends a datagram to a session's client, if its address is known. */
-  send(session: VoiceSession, datagram: Buffer): void;
 }
 
 /** The sound in all channels. */
@@ -110,12 +105,10 @@ export class Air {
   }
 
   #deliver(packet: AudioPacket, heard: HeardPacket, mode: string, to: VoiceSession): void {
-    const { faults, random, world } = this.#host;
     const { guildId, userId } = to.seed;
-    if (world.guild(guildId).states.get(userId)?.deaf) return;
+    if (this.#host.world.guild(guildId).states.get(userId)?.deaf) return;
     if (to.ear) return to.ear.hear(heard, mode);
-    if (!to.media || !to.remote) return;
-    this.#host.send(to, forwarded(packet, to, to.media, faults.forwarded, random));
+    this.#host.downlink.audio(packet, to);
   }
 
   #listenersAt(place: { guildId?: string; channelId?: string }): Iterable<Listener> {

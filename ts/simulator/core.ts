@@ -8,7 +8,8 @@ import { Air, type AirHost } from "./air.ts";
 import { AudioGate } from "./audio-gate.ts";
 import { createCertificate } from "./certificate.ts";
 import type { Mode } from "./crypto.ts";
-import { FaultControls, type FaultTarget } from "./faults.ts";
+import { Downlink, type DownlinkHost } from "./downlink.ts";
+import { type FaultActions, FaultControls, type FaultTarget } from "./faults.ts";
 import { type GatewayHost, GatewayServer } from "./gateway-server.ts";
 import type { SimGuild } from "./guild.ts";
 import type { Listener } from "./listener.ts";
@@ -30,7 +31,7 @@ const FIRST_MEMBER_ID = 880_000_000_000_000_000n;
 const OLD_KEY_MS = 1000;
 
 /** Everything behind a simulator's public face. */
-export class Core implements GatewayHost, WorldHost, AirHost, MemberHost {
+export class Core implements GatewayHost, WorldHost, AirHost, DownlinkHost, MemberHost {
   readonly random: SeededRandom;
   readonly faults: FaultControls;
   readonly problems = new ProblemLog();
@@ -43,6 +44,7 @@ export class Core implements GatewayHost, WorldHost, AirHost, MemberHost {
   readonly #gateways: GatewayServer[] = [];
   readonly #gate = new AudioGate((session, packet) => this.air.hear(session, packet));
   readonly air: Air;
+  readonly downlink: Downlink;
   #media: MediaServer | undefined;
   #nextMember = 0;
   #isClosed = false;
@@ -53,17 +55,26 @@ export class Core implements GatewayHost, WorldHost, AirHost, MemberHost {
     this.#tls = options.tls ? createCertificate(options.host) : undefined;
     this.certificate = this.#tls?.cert;
     this.random = new SeededRandom(options.seed);
-    this.faults = new FaultControls({
+    const actions: FaultActions = {
       sessions: (target) => this.#targets(target),
       close: (session, code, keep) => this.#closeSession(session, code, keep),
+      datagram: (session, datagram, source) => this.downlink.raw(session, datagram, source),
+      rtcp: (session, isBroken) =>
+        this.downlink.rtcp(session, { ssrc: session.seed.ssrc, isBroken }),
       rekey: (session) => this.#sendDescription(session, session.media?.mode),
       loseEndpoint: (guildId) => this.world.loseEndpoint(this.world.guild(guildId)),
+      renewTokens: (guildId) => this.world.renewTokens(this.world.guild(guildId)),
       moveServer: (guildId, closeCode) => this.#moveServer(guildId, closeCode),
-    });
+    };
+    this.faults = new FaultControls(actions, new SeededRandom(options.seed + 1));
+    this.downlink = new Downlink(this, new SeededRandom(options.seed + 2));
     const firstSsrc = 1000 + this.random.below(9000);
     this.sessions = new Sessions(
       firstSsrc,
-      () => this.faults.firstSequence,
+      {
+        first: () => this.faults.firstSequence,
+        isLeftOut: () => this.#isUnnumbered(),
+      },
       (problem) => this.problems.add(problem),
     );
     this.world = new World(this);
@@ -208,12 +219,19 @@ export class Core implements GatewayHost, WorldHost, AirHost, MemberHost {
     this.world.close();
     for (const session of [...this.sessions.all()]) this.#end(session, 1001, "Going away.");
     this.#gate.close();
+    await this.downlink.close();
     await Promise.all([...this.#gateways.map((server) => server.close()), this.#media?.close()]);
     this.air.close();
   }
 
+  #isUnnumbered(): boolean {
+    const { unnumberedShare } = this.faults;
+    return unnumberedShare > 0 && this.random.chance(unnumberedShare);
+  }
+
   #end(session: VoiceSession, code: number, reason?: string): void {
     this.#gate.forget(session);
+    this.downlink.forget(session);
     this.sessions.end(session, code, reason);
     this.activity();
   }

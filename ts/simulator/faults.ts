@@ -1,7 +1,10 @@
 /** Faults on demand: what the simulator does wrong, when, and to whom. */
 
 import { VoiceOpcode } from "../gateway/opcodes.ts";
+import { garbageDatagrams, hostileFrames } from "./hostile.ts";
+import { cleanLink, type LinkFaults } from "./link.ts";
 import { type ForwardedAudio, ordinaryAudio } from "./packet-style.ts";
+import type { SeededRandom } from "./random.ts";
 import type { VoiceSession } from "./session.ts";
 
 /** The moments at which a connection can be closed. */
@@ -15,12 +18,25 @@ export type Phase =
 /** All sessions of a guild by its id, or one session; what `sessions()` lists fits. */
 export type FaultTarget = string | { guildId: string; userId: string };
 
+/** What goes wrong with the answer to a discovery request. */
+export type DiscoveryFault =
+  | "drop"
+  | "duplicate"
+  | "short"
+  | "wrong_ssrc"
+  | "wrong_type"
+  | { delayMs: number };
+
 /** What faults need done; the simulator gives it. */
 export interface FaultActions {
   sessions(target: FaultTarget): Iterable<VoiceSession>;
   close(session: VoiceSession, code: number, keepSession: boolean): void;
   rekey(session: VoiceSession): void;
+  /** Sends a datagram from the media server or from an address that no client knows. */
+  datagram(session: VoiceSession, datagram: Buffer, source: "server" | "stranger"): void;
+  rtcp(session: VoiceSession, isBroken: boolean): void;
   loseEndpoint(guildId: string): void;
+  renewTokens(guildId: string): void;
   moveServer(guildId: string, closeCode: number | undefined): Promise<void>;
 }
 
@@ -32,6 +48,8 @@ const UNKNOWN_OPCODE = 99;
 export class FaultControls {
   /** How audio is sealed for others. Default: one word of extension, padding on a tenth. */
   readonly forwarded: ForwardedAudio = ordinaryAudio();
+  /** The way of that audio to the clients. Default: clean. */
+  readonly link: LinkFaults = cleanLink();
   /** Acknowledges no heartbeat. */
   heartbeatAcksWithheld = false;
   /** Acknowledges heartbeats with a nonce that was never sent. */
@@ -40,6 +58,12 @@ export class FaultControls {
   heartbeatIntervalFloat = false;
   /** Milliseconds by which Hello comes late. */
   helloDelayMs = 0;
+  /** Sends Hello twice. */
+  helloTwice = false;
+  /** Adds unknown keys to every text frame and to its data. */
+  extraKeys = false;
+  /** Share (0–1) of the numbered messages that go out without a number, and so are not replayed. */
+  unnumberedShare = 0;
   /** Number of a session's first numbered message. Default 0; 65,534 shows the wrap. */
   firstSequence = 0;
   /** Leaves op 4 unanswered, as for a full channel. */
@@ -51,13 +75,15 @@ export class FaultControls {
   /** On a move or a leave, closes the voice connection before the events, not after them. */
   closesBeforeEvents = false;
   readonly #actions: FaultActions;
+  readonly #random: SeededRandom;
   readonly #phases = new Map<Phase, { code: number; times: number }>();
-  #discoveries = 0;
+  readonly #discoveries: DiscoveryFault[] = [];
   #refusedResumes = { code: 4006, times: 0 };
   #readyResumes = 0;
 
-  constructor(actions: FaultActions) {
+  constructor(actions: FaultActions, random: SeededRandom) {
     this.#actions = actions;
+    this.#random = random;
   }
 
   /** Closes the next `times` connections that reach `phase` with `code`; 1006 cuts the TCP stream. */
@@ -67,7 +93,12 @@ export class FaultControls {
 
   /** Leaves the next `count` discovery requests unanswered. */
   dropDiscovery(count: number): void {
-    this.#discoveries = count;
+    this.planDiscovery(...Array<DiscoveryFault>(count).fill("drop"));
+  }
+
+  /** Answers each of the next discovery requests in a wrong way, in this order. */
+  planDiscovery(...faults: DiscoveryFault[]): void {
+    this.#discoveries.push(...faults);
   }
 
   /** Acknowledges no heartbeat while on. */
@@ -117,6 +148,56 @@ export class FaultControls {
     return this.#each(target, (session) => session.link?.transmit(frame));
   }
 
+  /** Sends a text frame of so many bytes with an unknown opcode. */
+  sendLongFrame(target: FaultTarget, bytes: number): number {
+    const frame = { op: UNKNOWN_OPCODE, d: { text: "" } };
+    frame.d.text = "x".repeat(Math.max(0, bytes - JSON.stringify(frame).length));
+    return this.sendRaw(target, JSON.stringify(frame));
+  }
+
+  /** Sends several hundred frames that are wrong in form, type or range: every one a client has to survive or refuse. */
+  sendHostileFrames(target: FaultTarget): number {
+    return this.#each(target, (session) => {
+      for (const frame of hostileFrames()) session.link?.transmit(frame);
+    });
+  }
+
+  /** Keeps sockets open but reads nothing from them and sends nothing any more: a half-open connection. */
+  freeze(target: FaultTarget): number {
+    return this.#each(target, (session) => session.link?.freeze?.());
+  }
+
+  /** Sends a datagram as it is: from the media server, or from an address that no client knows. */
+  sendDatagram(
+    target: FaultTarget,
+    datagram: Buffer,
+    source: "server" | "stranger" = "server",
+  ): number {
+    return this.#each(target, (session) => this.#actions.datagram(session, datagram, source));
+  }
+
+  /**
+   * Sends datagrams of absurd lengths, from nothing to the most that UDP carries: zeros, noise, and noise like
+   * audio. They go out one by one, as fast as a receiver's buffer can take them.
+   */
+  sendGarbage(target: FaultTarget, source: "server" | "stranger" = "server"): number {
+    return this.#each(target, (session) => {
+      const datagrams = garbageDatagrams(this.#random, session.seed.ssrc);
+      const next = (): void => {
+        const datagram = datagrams.shift();
+        if (!datagram) return;
+        this.#actions.datagram(session, datagram, source);
+        setTimeout(next, 1).unref();
+      };
+      next();
+    });
+  }
+
+  /** Sends an RTCP compound packet of two reports, which authenticates or does not. */
+  sendRtcp(target: FaultTarget, o: { isBroken?: boolean } = {}): number {
+    return this.#each(target, (session) => this.#actions.rtcp(session, o.isBroken ?? false));
+  }
+
   /** Asks for a heartbeat at once: a server-sent op 3. */
   requestHeartbeat(target: FaultTarget): number {
     return this.#each(target, (session) => session.send(VoiceOpcode.Heartbeat, null));
@@ -130,6 +211,11 @@ export class FaultControls {
   /** Takes the voice server of a guild away: VOICE_SERVER_UPDATE with endpoint null. */
   endpointNull(guildId: string): void {
     this.#actions.loseEndpoint(guildId);
+  }
+
+  /** Gives the users of a guild new tokens: VOICE_SERVER_UPDATE with the same endpoint. */
+  renewTokens(guildId: string): void {
+    this.#actions.renewTokens(guildId);
   }
 
   /**
@@ -149,11 +235,9 @@ export class FaultControls {
     return planned.code;
   }
 
-  /** Whether this discovery request is to be dropped. */
-  takeDiscovery(): boolean {
-    if (this.#discoveries <= 0) return false;
-    this.#discoveries -= 1;
-    return true;
+  /** What is wrong with the answer to this discovery request. */
+  takeDiscovery(): DiscoveryFault | undefined {
+    return this.#discoveries.shift();
   }
 
   /** What to do with this resume, if not the right thing. */

@@ -34,7 +34,7 @@ export function forwarded(
 ): Buffer {
   const extension = EXTENSIONS[packet.style?.extension ?? style.extension];
   const csrcs = Math.min(MAX_CSRCS, packet.style?.csrcs ?? style.csrcs);
-  const drawn = random.chance(style.paddingShare) ? 1 + random.below(255) : 0;
+  const drawn = drawnPadding(style, random);
   const elements = extension?.elements ?? Buffer.alloc(0);
   const body = Buffer.concat([elements, packet.opus]);
   const padding = paddingBytes(packet.style?.padding ?? drawn);
@@ -50,6 +50,11 @@ export function forwarded(
   return isRtpsize(media.mode)
     ? seal(media.mode, media.key, Buffer.concat([header, optional]), payload, counter, isLittle)
     : seal(media.mode, media.key, header, Buffer.concat([optional, payload]), counter, isLittle);
+}
+
+function drawnPadding(style: ForwardedAudio, random: SeededRandom): PaddingStyle {
+  if (random.chance(style.wrongPaddingShare)) return random.chance(0.5) ? "zero" : "too_large";
+  return random.chance(style.paddingShare) ? 1 + random.below(255) : 0;
 }
 
 /** In these modes the optional parts of the header are in clear. */

@@ -12,6 +12,7 @@ import {
 import type { Phase } from "./faults.ts";
 import type { GatewayHost } from "./gateway-server.ts";
 import { HeartbeatWatch } from "./heartbeat-watch.ts";
+import { withExtraKeys } from "./hostile.ts";
 import type { SessionLink, VoiceSession } from "./session.ts";
 
 /** Identify is expected at once; this allows for a busy machine. */
@@ -31,6 +32,7 @@ export class GatewayConnection implements SessionLink {
   #helloTimer: NodeJS.Timeout | undefined;
   #session: VoiceSession | undefined;
   #isClosed = false;
+  #isFrozen = false;
 
   constructor(socket: WebSocket, host: GatewayHost, version: number, reset: () => void) {
     this.#socket = socket;
@@ -49,8 +51,16 @@ export class GatewayConnection implements SessionLink {
 
   transmit(frame: string | Buffer): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (this.#isFrozen) return;
     if (this.#socket.bufferedAmount > MAX_BUFFERED_BYTES) return this.close(1006);
-    this.#socket.send(frame);
+    const isDecorated = this.#host.faults.extraKeys && typeof frame === "string";
+    this.#socket.send(isDecorated ? withExtraKeys(frame) : frame);
+  }
+
+  freeze(): void {
+    this.#isFrozen = true;
+    this.#stopTimers();
+    this.#socket.pause();
   }
 
   close(code: number, reason = ""): void {
@@ -71,7 +81,9 @@ export class GatewayConnection implements SessionLink {
     if (this.#closesAt("before_hello")) return;
     const interval = this.#host.heartbeatIntervalMs;
     const number = this.#host.faults.heartbeatIntervalFloat ? interval.toFixed(1) : `${interval}`;
-    this.transmit(`{"op":8,"d":{"v":${this.#version},"heartbeat_interval":${number}}}`);
+    const hello = `{"op":8,"d":{"v":${this.#version},"heartbeat_interval":${number}}}`;
+    this.transmit(hello);
+    if (this.#host.faults.helloTwice) this.transmit(hello);
     this.#heartbeat.start();
   }
 

@@ -1,9 +1,11 @@
 /** `cadenza/simulator`: a stand-in for Discord's voice service. */
 
 export type { Mode } from "./crypto.ts";
-export type { FaultControls, FaultTarget, Phase } from "./faults.ts";
+export type { DiscoveryFault, FaultControls, FaultTarget, Phase } from "./faults.ts";
 export type { Moderation, SimGuild, VoiceState } from "./guild.ts";
+export { ABSURD_LENGTHS, hostileFrames } from "./hostile.ts";
 export type { Lateness } from "./lateness.ts";
+export type { LinkDecision, LinkFaults, LinkPacket } from "./link.ts";
 export type { Listener, ListenerOptions, ListenerStats } from "./listener.ts";
 export type { Dispatch, MainGatewayEvents, SimMainGateway } from "./main-gateway.ts";
 export type { MemberOptions, PacketOverrides, SimMember, SpeechOptions } from "./member.ts";

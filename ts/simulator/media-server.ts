@@ -2,12 +2,14 @@
 
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { open } from "./crypto.ts";
-import type { FaultControls } from "./faults.ts";
+import type { DiscoveryFault, FaultControls } from "./faults.ts";
 import type { PacketStyle } from "./packet-style.ts";
 import type { MediaKey, VoiceSession } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 
 const DISCOVERY_BYTES = 74;
+/** The older form, which today's clients do not ask for. */
+const SHORT_ANSWER_BYTES = 70;
 const PING = 0x1337cafe;
 const PONG = 0x1337f00d;
 const RTP_HEADER_BYTES = 12;
@@ -45,6 +47,9 @@ export class MediaServer {
   readonly #sessions: Sessions;
   readonly #faults: FaultControls;
   readonly #isLenient: boolean;
+  #isClosed = false;
+  /** Discovery answers that wait. */
+  readonly #late = new Set<NodeJS.Timeout>();
   readonly #onAudio: (session: VoiceSession, packet: AudioPacket) => void;
 
   private constructor(
@@ -92,11 +97,14 @@ export class MediaServer {
 
   /** Sends a datagram to a session's client, if its address is known. */
   send(session: VoiceSession, datagram: Buffer): void {
-    if (session.remote) this.#socket.send(datagram, session.remote.port, session.remote.address);
+    if (this.#isClosed || !session.remote) return;
+    this.#socket.send(datagram, session.remote.port, session.remote.address);
   }
 
   /** Closes the socket. */
   close(): Promise<void> {
+    this.#isClosed = true;
+    for (const timer of this.#late) clearTimeout(timer);
     return new Promise((resolve) => this.#socket.close(() => resolve()));
   }
 
@@ -141,16 +149,28 @@ export class MediaServer {
       if (!this.#isLenient) return;
     }
     session.counts.discoveries += 1;
-    if (this.#faults.takeDiscovery()) return;
+    const fault = this.#faults.takeDiscovery();
+    if (fault === "drop") return;
     // Anybody can name an SSRC: later requests from elsewhere are answered, but move nothing.
     if (!session.remote) this.#sessions.place(session, from);
     session.noteDiscovered(from);
-    const answer = Buffer.alloc(DISCOVERY_BYTES);
-    answer.writeUInt32BE(0x00020046, 0);
-    answer.writeUInt32BE(ssrc, 4);
-    answer.write(from.address, 8, "latin1");
-    answer.writeUInt16BE(from.port, 72);
-    this.#socket.send(answer, from.port, from.address);
+    this.#answer(discoveryAnswer(ssrc, from), from, fault);
+  }
+
+  #answer(answer: Buffer, to: RemoteInfo, fault: DiscoveryFault | undefined): void {
+    const send = (datagram = answer): void => this.#socket.send(datagram, to.port, to.address);
+    if (typeof fault === "object") {
+      const timer = setTimeout(() => {
+        this.#late.delete(timer);
+        send();
+      }, fault.delayMs);
+      this.#late.add(timer);
+      return;
+    }
+    if (fault === "duplicate") send();
+    if (fault === "wrong_ssrc") answer.writeUInt32BE(answer.readUInt32BE(4) ^ 1, 4);
+    if (fault === "wrong_type") answer.writeUInt16BE(3, 0);
+    send(fault === "short" ? answer.subarray(0, SHORT_ANSWER_BYTES) : answer);
   }
 
   #pong(ping: Buffer, from: RemoteInfo): void {
@@ -229,4 +249,13 @@ export class MediaServer {
     session.object("nonce_reused", `nonce ${nonce.toString("hex")} was used twice under one key`);
     return false;
   }
+}
+
+function discoveryAnswer(ssrc: number, to: RemoteInfo): Buffer {
+  const answer = Buffer.alloc(DISCOVERY_BYTES);
+  answer.writeUInt32BE(0x00020046, 0);
+  answer.writeUInt32BE(ssrc, 4);
+  answer.write(to.address, 8, "latin1");
+  answer.writeUInt16BE(to.port, 72);
+  return answer;
 }

@@ -14,12 +14,16 @@ export interface ForwardedAudio {
   csrcs: number;
   /** Share (0–1) of the packets with 1–255 bytes of RTP padding. */
   paddingShare: number;
+  /** Share (0–1) of the packets whose padding count cannot be right. */
+  wrongPaddingShare: number;
   /** Share (0–1) of the packets with the marker bit. */
   markerShare: number;
   /** Byte order of the nonce counter. */
   counter: "big_endian" | "little_endian";
   /** The counter's first value. */
   firstCounter: number;
+  /** Milliseconds between RTCP reports, which come along with the audio; 0 for none. 5,000 is usual in the field. */
+  rtcpIntervalMs: number;
 }
 
 /** What one packet does differently from {@link ForwardedAudio}. */
@@ -35,8 +39,10 @@ export function ordinaryAudio(): ForwardedAudio {
     extension: "one_word",
     csrcs: 0,
     paddingShare: 0.1,
+    wrongPaddingShare: 0,
     markerShare: 0,
     counter: "big_endian",
     firstCounter: 0,
+    rtcpIntervalMs: 0,
   };
 }

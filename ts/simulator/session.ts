@@ -15,6 +15,8 @@ export interface SessionLink {
   transmit(frame: string | Buffer): void;
   /** Closes with a code; 1006 cuts the TCP stream. */
   close(code: number, reason?: string): void;
+  /** Falls silent in both directions while the socket stays open. */
+  freeze?(): void;
 }
 
 /** Whose session it is and what it was opened with. */
@@ -86,12 +88,14 @@ export class VoiceSession {
   /** When the last datagram came, in monotonic milliseconds. */
   lastDatagramMs: number | undefined;
   readonly #report: (problem: Problem) => void;
+  readonly #isUnnumbered: () => boolean;
   /** Addresses that discovery was answered for. */
   readonly #discovered = new Set<string>();
 
-  constructor(seed: SessionSeed, report: (problem: Problem) => void) {
+  constructor(seed: SessionSeed, report: (problem: Problem) => void, isUnnumbered: () => boolean) {
     this.seed = seed;
     this.#report = report;
+    this.#isUnnumbered = isUnnumbered;
     this.outbox = new Outbox(seed.firstSequence);
     this.check = new StreamCheck((code, message) => this.object(code, message));
   }
@@ -123,7 +127,7 @@ export class VoiceSession {
 
   /** Sends a numbered message, or keeps it for a resume while no socket is open. */
   sendNumbered(op: number, d: unknown): void {
-    if (this.seed.version < 8) return this.send(op, d);
+    if (this.seed.version < 8 || this.#isUnnumbered()) return this.send(op, d);
     const text = this.outbox.push(op, d, performance.now());
     this.link?.transmit(text);
   }

@@ -7,6 +7,14 @@ import { type SessionSeed, VoiceSession } from "./session.ts";
 /** Client flags that official clients show: allows voice recording. */
 const CLIENT_FLAGS = 2;
 
+/** How messages are numbered. */
+export interface Numbering {
+  /** Number of a session's first numbered message. */
+  first(): number;
+  /** Whether the next message goes out without its number. */
+  isLeftOut(): boolean;
+}
+
 /** The table of sessions; at most one per guild and user. */
 export class Sessions {
   readonly #byUser = new Map<string, VoiceSession>();
@@ -14,12 +22,12 @@ export class Sessions {
   readonly #bySource = new Map<string, VoiceSession>();
   readonly #byChannel = new Map<string, Set<VoiceSession>>();
   readonly #report: (problem: Problem) => void;
-  readonly #firstSequence: () => number;
+  readonly #numbering: Numbering;
   #nextSsrc: number;
 
-  constructor(firstSsrc: number, firstSequence: () => number, report: (problem: Problem) => void) {
+  constructor(firstSsrc: number, numbering: Numbering, report: (problem: Problem) => void) {
     this.#nextSsrc = firstSsrc;
-    this.#firstSequence = firstSequence;
+    this.#numbering = numbering;
     this.#report = report;
   }
 
@@ -28,8 +36,10 @@ export class Sessions {
     const former = this.of(seed.guildId, seed.userId);
     if (former) this.end(former, 4006);
     const ssrc = this.#nextSsrc++;
-    const firstSequence = this.#firstSequence();
-    const session = new VoiceSession({ ...seed, ssrc, firstSequence }, this.#report);
+    const firstSequence = this.#numbering.first();
+    const session = new VoiceSession({ ...seed, ssrc, firstSequence }, this.#report, () =>
+      this.#numbering.isLeftOut(),
+    );
     this.#byUser.set(`${seed.guildId}/${seed.userId}`, session);
     this.#bySsrc.set(ssrc, session);
     const channel = channelKey(session);

@@ -143,6 +143,11 @@ export class World {
   /** Gives a guild another voice server and its users new tokens. */
   moveServer(guild: SimGuild, endpoint: string): void {
     guild.endpoint = endpoint;
+    this.renewTokens(guild);
+  }
+
+  /** Gives the users of a guild new tokens. */
+  renewTokens(guild: SimGuild): void {
     for (const [userId, state] of guild.states) {
       state.token = this.#host.random.hex(TOKEN_BYTES);
       this.#announceServer(guild, userId);
