@@ -246,6 +246,7 @@ test("seek moves the position, end_ms ends the track, stop says stopped", async 
   const finished = ended();
   player.play({ kind: "file", path: track }, { startMs: 11_000, endMs: 11_400 });
   t.is(await finished, "finished");
+  t.true(await bench.listener.waitFor(({ packets }) => packets.at(-1)?.silence === true, 5000));
   const sounding = bench.listener.packets.filter((packet) => !packet.silence).length;
   t.true(Math.abs(sounding - 20) <= 1, `${sounding} packets for 400 ms`);
   player.play({ kind: "file", path: track });
