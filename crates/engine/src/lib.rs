@@ -25,6 +25,7 @@ pub mod feed;
 pub mod flow;
 pub mod frame_queue;
 pub mod pacer;
+pub mod receive;
 mod stats;
 mod threads;
 pub mod transport;

@@ -1,7 +1,8 @@
-//! Discord's voice protocol as pure values: RTP, transport encryption, DAVE frames, discovery, send schedule.
+//! Discord's voice protocol as pure values: RTP, transport encryption, DAVE frames, discovery, send
+//! schedule, jitter buffer.
 //!
 //! No sockets, threads or clocks: time is an argument, in nanoseconds of any monotonic clock. Bytes
-//! from outside never panic and never allocate; what is wrong with them is a small `Copy` error.
+//! from outside never panic and never allocate without a limit; what is wrong with them is a small `Copy` error.
 
 #![forbid(unsafe_code)]
 
@@ -9,7 +10,9 @@ pub mod clock_line;
 pub mod datagram;
 pub mod dave;
 pub mod discovery;
+pub mod jitter;
 pub mod keepalive;
+pub mod rtcp;
 pub mod rtp;
 pub mod schedule;
 pub mod silence;

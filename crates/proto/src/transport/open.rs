@@ -62,6 +62,22 @@ impl Opener {
     /// # Errors
     /// [`OpenError`]; the datagram's bytes are then undefined.
     pub fn open<'a>(&self, datagram: &'a mut [u8]) -> Result<OpenedPacket<'a>, OpenError> {
+        let (header, payload) = self.open_in_place(datagram)?;
+        Ok(OpenedPacket {
+            header,
+            payload: &datagram[payload],
+        })
+    }
+
+    /// As [`open`](Self::open), but says where in the datagram the payload lies, so that it can be
+    /// decrypted further in its place.
+    ///
+    /// # Errors
+    /// [`OpenError`]; the datagram's bytes are then undefined.
+    pub fn open_in_place(
+        &self,
+        datagram: &mut [u8],
+    ) -> Result<(ParsedHeader, Range<usize>), OpenError> {
         let header = ParsedHeader::parse(datagram)?;
         let clear_len = if self.mode.is_rtpsize() {
             header.clear_len()
@@ -70,10 +86,7 @@ impl Opener {
         };
         let plain = self.decrypt(datagram, clear_len)?;
         let payload = self.strip(datagram, &header, plain)?;
-        Ok(OpenedPacket {
-            header,
-            payload: &datagram[payload],
-        })
+        Ok((header, payload))
     }
 
     /// Decrypts an RTCP compound packet in place (`rtpsize` modes) and returns what follows its first eight bytes.
