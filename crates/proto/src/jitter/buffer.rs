@@ -291,6 +291,7 @@ impl<T> JitterBuffer<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rtp::Timestamp;
 
     const MS: u64 = 1_000_000;
 
