@@ -55,6 +55,8 @@ pub(crate) struct MediaReader {
     /// The offset of the stream's beginning.
     first_offset: i64,
     bad_packets: u32,
+    /// The bytes ended in the middle of a packet.
+    cut_off: bool,
 }
 
 impl MediaReader {
@@ -69,6 +71,7 @@ impl MediaReader {
             offset: 0,
             first_offset: 0,
             bad_packets: 0,
+            cut_off: false,
         };
         reader.ahead = reader.read_block()?;
         reader.begin_at_zero();
@@ -76,6 +79,9 @@ impl MediaReader {
             return Ok(reader);
         }
         Err(match reader.bad_packets {
+            0 if reader.cut_off => {
+                AudioError::malformed(kind.name(), "the file ends in its first packet")
+            }
             0 => AudioError::new(
                 AudioErrorCode::EmptySource,
                 kind.name(),
@@ -176,7 +182,11 @@ impl MediaReader {
                     self.bad_packets = 0;
                     return Ok(Some(block));
                 }
-                Ok(None) | Err(Fault::End) => return Ok(None),
+                Ok(None) => return Ok(None),
+                Err(Fault::End) => {
+                    self.cut_off = true;
+                    return Ok(None);
+                }
                 Err(Fault::Bad(error)) => self.count_bad_packet(error)?,
                 Err(Fault::Reset) => self.restart()?,
                 Err(Fault::OutOfRange) => {

@@ -68,13 +68,14 @@ impl Demuxer {
         } else {
             Edit::default()
         };
-        let notes = if kind == Kind::Matroska {
-            matroska::read(&mut input)
-        } else {
-            Notes::default()
-        };
-        if kind == Kind::Matroska && is_cut_off(&input) {
-            input.appear_as_stream();
+        let mut notes = Notes::default();
+        if kind == Kind::Matroska {
+            // Asked first: reading the notes moves on from the beginning, which is then forgotten.
+            let cut_off = is_cut_off(&input);
+            notes = matroska::read(&mut input);
+            if cut_off {
+                input.appear_as_stream();
+            }
         }
         let stream = MediaSourceStream::new(Box::new(input), MediaSourceStreamOptions::default());
         budget.refill(OPEN_BUDGET);
