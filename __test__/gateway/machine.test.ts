@@ -79,7 +79,9 @@ class Bench {
 }
 
 function sent(outputs: MachineOutput[]): { op: number; d: unknown }[] {
-  return outputs.flatMap((output) => (output.type === "send" ? [output.message] : []));
+  return outputs.flatMap((output) =>
+    output.type === "send" && "d" in output.message ? [output.message] : [],
+  );
 }
 
 function types(outputs: MachineOutput[]): string[] {

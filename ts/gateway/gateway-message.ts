@@ -174,7 +174,26 @@ function serverWire(message: TextServer, version: number): Wire {
       return { op: VoiceOpcode.ClientsConnect, d: { user_ids: message.userIds } };
     case "client_disconnect":
       return { op: VoiceOpcode.ClientDisconnect, d: { user_id: message.userId } };
+    case "dave_prepare_transition":
+    case "dave_execute_transition":
+    case "dave_prepare_epoch":
+      return daveWire(message);
     case "other":
       return { op: message.op, d: message.d };
+  }
+}
+
+function daveWire(message: Extract<TextServer, { kind: `dave_${string}` }>): Wire {
+  switch (message.kind) {
+    case "dave_prepare_transition": {
+      const d = { protocol_version: message.protocolVersion, transition_id: message.transitionId };
+      return { op: VoiceOpcode.DavePrepareTransition, d };
+    }
+    case "dave_execute_transition":
+      return { op: VoiceOpcode.DaveExecuteTransition, d: { transition_id: message.transitionId } };
+    case "dave_prepare_epoch": {
+      const d = { protocol_version: message.protocolVersion, epoch: message.epoch };
+      return { op: VoiceOpcode.DavePrepareEpoch, d };
+    }
   }
 }

@@ -2,6 +2,7 @@
 
 import type { SessionKeys, TransportTarget } from "../native/types.ts";
 import type { Logger } from "../support/logger.ts";
+import type { DaveCommand } from "./dave.ts";
 import type { ServerMessage } from "./messages.ts";
 import type { TlsOptions } from "./socket.ts";
 import type { GatewayStatus, MachineConfig, Reason } from "./state.ts";
@@ -36,6 +37,11 @@ export interface GatewayHost {
   closeTransport(): void;
   /** The session is lost: new credentials are needed. */
   rejoin(): void;
+  /**
+   * Does what the end-to-end encryption group has to do; answers go to {@link VoiceGateway.daveReply}.
+   * Without this function encryption is not offered. What it throws is taken for a failure.
+   */
+  dave?(command: DaveCommand): void;
 }
 
 /** What a {@link VoiceGateway} is made of. */
@@ -62,6 +68,8 @@ export type GatewayLike = Pick<
   | "awaitCredentials"
   | "badFrames"
   | "close"
+  | "daveFailed"
+  | "daveReply"
   | "destroy"
   | "discovered"
   | "latency"

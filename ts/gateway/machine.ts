@@ -1,5 +1,6 @@
 /** The voice gateway as a pure state machine: state, input and time in; new state and outputs out. */
 
+import { onDaveFailed, onDaveReply } from "./dave.ts";
 import { askAgain, lost, onSocketClosed } from "./loss.ts";
 import { onMessage } from "./on-message.ts";
 import { VoiceOpcode } from "./opcodes.ts";
@@ -58,6 +59,10 @@ function handle(turn: Turn, input: MachineInput): void {
       return onTransportFailed(turn, input);
     case "speaking":
       return onSpeaking(turn, input.flags);
+    case "dave_reply":
+      return onDaveReply(turn, input.reply);
+    case "dave_failed":
+      return onDaveFailed(turn, input.reason);
     case "timer":
       return onTimer(turn, input.timer);
     case "leave":

@@ -23,6 +23,14 @@ export type ServerMessage =
   | { kind: "resumed"; seq?: number }
   | { kind: "clients_connect"; userIds: string[]; seq?: number }
   | { kind: "client_disconnect"; userId: string; seq?: number }
+  | {
+      kind: "dave_prepare_transition";
+      transitionId: number;
+      protocolVersion: number;
+      seq?: number;
+    }
+  | { kind: "dave_execute_transition"; transitionId: number; seq?: number }
+  | { kind: "dave_prepare_epoch"; epoch: number; protocolVersion: number; seq?: number }
   | { kind: "binary"; op: number; payload: Uint8Array; seq: number }
   | { kind: "other"; op: number; d: unknown; seq?: number };
 
@@ -32,7 +40,16 @@ export type ClientMessage =
   | { op: typeof VoiceOpcode.SelectProtocol; d: Record<string, unknown> }
   | { op: typeof VoiceOpcode.Heartbeat; d: number | { t: number; seq_ack: number } }
   | { op: typeof VoiceOpcode.Speaking; d: { speaking: number; delay: 0; ssrc: number } }
-  | { op: typeof VoiceOpcode.Resume; d: Record<string, unknown> };
+  | { op: typeof VoiceOpcode.Resume; d: Record<string, unknown> }
+  | { op: DaveTextOpcode; d: { transition_id: number } }
+  | { op: DaveBinaryClientOpcode; payload: Uint8Array };
+
+type DaveTextOpcode =
+  | typeof VoiceOpcode.DaveTransitionReady
+  | typeof VoiceOpcode.MlsInvalidCommitWelcome;
+type DaveBinaryClientOpcode =
+  | typeof VoiceOpcode.MlsKeyPackage
+  | typeof VoiceOpcode.MlsCommitWelcome;
 
 /** A frame from the gateway that cannot be understood. Codes: `not_json`, `missing_field`, `wrong_type`, `truncated`, `frame_too_large`. */
 export class GatewayMessageError extends CadenzaError {
@@ -83,9 +100,13 @@ export function parseBinary(frame: Uint8Array): ServerMessage {
   return { kind: "binary", seq: high * 256 + low, op, payload: frame.subarray(3) };
 }
 
-/** The text frame of a client message. */
-export function serialise(message: ClientMessage): string {
-  return JSON.stringify(message);
+/** The frame of a client message: text, or opcode and payload in a binary one. */
+export function serialise(message: ClientMessage): string | Uint8Array {
+  if (!("payload" in message)) return JSON.stringify(message);
+  const frame = new Uint8Array(1 + message.payload.length);
+  frame[0] = message.op;
+  frame.set(message.payload, 1);
+  return frame;
 }
 
 function parseOp(op: number, d: unknown): ServerMessage {
@@ -114,6 +135,10 @@ function parseOp(op: number, d: unknown): ServerMessage {
       return { kind: "clients_connect", userIds: asStrings(asObject(d, "d"), "user_ids") };
     case VoiceOpcode.ClientDisconnect:
       return { kind: "client_disconnect", userId: asString(asObject(d, "d"), "user_id") };
+    case VoiceOpcode.DavePrepareTransition:
+    case VoiceOpcode.DaveExecuteTransition:
+    case VoiceOpcode.DavePrepareEpoch:
+      return parseDave(op, asObject(d, "d"));
     default:
       return { kind: "other", op, d };
   }
@@ -150,6 +175,18 @@ function parseSpeaking(d: Fields): ServerMessage {
     ssrc: asUint32(d, "ssrc"),
     speaking: asInteger(d, "speaking"),
   };
+}
+
+function parseDave(op: number, d: Fields): ServerMessage {
+  if (op === VoiceOpcode.DaveExecuteTransition) {
+    return { kind: "dave_execute_transition", transitionId: asUint16(d, "transition_id") };
+  }
+  const protocolVersion = asUint16(d, "protocol_version");
+  if (op === VoiceOpcode.DavePrepareTransition) {
+    const transitionId = asUint16(d, "transition_id");
+    return { kind: "dave_prepare_transition", transitionId, protocolVersion };
+  }
+  return { kind: "dave_prepare_epoch", epoch: asUint32(d, "epoch"), protocolVersion };
 }
 
 function asObject(value: unknown, name: string): Fields {
@@ -196,6 +233,12 @@ function asInteger(fields: Fields, name: string): number {
   const value = asNumber(fields, name);
   if (Number.isInteger(value)) return value;
   throw wrongType(name, "an integer");
+}
+
+function asUint16(fields: Fields, name: string): number {
+  const value = asInteger(fields, name);
+  if (value >= 0 && value < 2 ** 16) return value;
+  throw wrongType(name, "an integer of 16 bits");
 }
 
 function asUint32(fields: Fields, name: string): number {

@@ -1,6 +1,7 @@
 /** What each message of the voice server changes. */
 
 import type { TransportMode } from "../native/types.ts";
+import { onDaveMembers, onDaveMessage, openDave, releaseReplies } from "./dave.ts";
 import { lost } from "./loss.ts";
 import type { ServerMessage } from "./messages.ts";
 import { VoiceOpcode } from "./opcodes.ts";
@@ -28,10 +29,19 @@ export function onMessage(turn: Turn, message: ServerMessage): void {
       return turn.sendHeartbeat();
     case "heartbeat_ack":
       return onHeartbeatAck(turn, message.nonce);
-    case "speaking":
     case "clients_connect":
+      onDaveMembers(turn, { joined: message.userIds });
+      return turn.emit({ type: "peer", message });
     case "client_disconnect":
+      onDaveMembers(turn, { left: [message.userId] });
+      return turn.emit({ type: "peer", message });
+    case "dave_prepare_transition":
+    case "dave_execute_transition":
+    case "dave_prepare_epoch":
     case "binary":
+      if (onDaveMessage(turn, message)) return;
+      return turn.emit({ type: "peer", message });
+    case "speaking":
     case "other":
       return turn.emit({ type: "peer", message });
   }
@@ -105,20 +115,16 @@ function onReady(turn: Turn, message: Message<"ready">): void {
 
 /** Speaking goes out before the keys are handed to the flow: no packet may be sent before it. */
 function onSessionDescription(turn: Turn, message: Message<"session_description">): void {
-  const { status, mode, config } = turn.state;
+  const { status, mode } = turn.state;
   if (status !== "waiting_for_ready" && status !== "ready") return;
-  if (message.daveProtocolVersion > config.maxDaveProtocolVersion) {
-    return turn.end({
-      code: "e2ee_required",
-      message: "This call is end-to-end encrypted, which this connection did not offer.",
-    });
-  }
   if (message.mode !== mode) {
     return lost(turn, "rejoin", {
       code: "wrong_mode",
       message: "The voice server answered with another encryption mode.",
     });
   }
+  // A description while ready brings new transport keys; the group lives on.
+  if (status !== "ready" && !openDave(turn, message.daveProtocolVersion)) return;
   turn.set({ established: true });
   if (status !== "ready") turn.enter("ready");
   turn.speak(turn.state.speaking);
@@ -129,6 +135,7 @@ function onResumed(turn: Turn): void {
   if (turn.state.status !== "resuming") return;
   turn.enter("ready");
   turn.speak(turn.state.speaking);
+  releaseReplies(turn);
 }
 
 /** An acknowledgement that fits no outstanding beat is ignored: only a missing one is fatal. */

@@ -1,6 +1,7 @@
 /** The values the voice gateway machine works on: its state, what goes in and what comes out. */
 
 import type { TransportMode, TransportTarget } from "../native/types.ts";
+import type { DaveCommand, DaveReply } from "./dave.ts";
 import type { ClientMessage, ServerMessage } from "./messages.ts";
 
 /** Where a connection stands; the eight states every gateway client knows. */
@@ -103,6 +104,8 @@ export type MachineInput =
   | { type: "discovered"; generation: number; address: string; port: number }
   | { type: "transport_failed"; generation: number; message: string }
   | { type: "speaking"; flags: number }
+  | { type: "dave_reply"; reply: DaveReply }
+  | { type: "dave_failed"; reason: Reason }
   | { type: "timer"; timer: TimerName }
   | { type: "leave"; reason?: Reason };
 
@@ -114,6 +117,7 @@ export type MachineOutput =
   | { type: "open_transport"; target: TransportTarget }
   | { type: "start_session"; mode: TransportMode; key: Uint8Array }
   | { type: "close_transport" }
+  | { type: "dave"; command: DaveCommand }
   | { type: "set_timer"; timer: TimerName; afterMs: number }
   | { type: "clear_timer"; timer: TimerName }
   | { type: "status"; status: GatewayStatus; reason?: Reason }
@@ -149,6 +153,10 @@ export interface MachineState {
   readonly refusedModes: readonly TransportMode[];
   /** Flags of the last speaking message, sent again in a new session. */
   readonly speaking: number;
+  /** Whether the group of this session was told anything. */
+  readonly daveOpen: boolean;
+  /** Answers of the group that wait for the socket to be resumed. */
+  readonly heldReplies: readonly DaveReply[];
   /** Closes by code, since the last minute without a failure. */
   readonly tries: ReadonlyMap<number, number>;
   /** Times of recent failures, for the loop breaker. */
@@ -183,6 +191,8 @@ export function initialState(config: Partial<MachineConfig> = {}): MachineState 
     mode: undefined,
     refusedModes: [],
     speaking: 0,
+    daveOpen: false,
+    heldReplies: [],
     tries: new Map(),
     failures: [],
   };

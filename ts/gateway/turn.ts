@@ -70,7 +70,10 @@ export class Turn {
   /** Forgets the session: transport, sequence, keys. */
   dropSession(): void {
     if (this.state.transport > 0) this.emit({ type: "close_transport" });
+    if (this.state.daveOpen) this.emit({ type: "dave", command: { type: "close" } });
     this.set({
+      daveOpen: false,
+      heldReplies: [],
       established: false,
       seqAck: -1,
       mode: undefined,

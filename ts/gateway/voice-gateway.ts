@@ -3,6 +3,7 @@
 import { SafeEmitter } from "../support/emitter.ts";
 import { CadenzaError } from "../support/errors.ts";
 import { type Logger, silentLogger } from "../support/logger.ts";
+import type { DaveReply } from "./dave.ts";
 import { type ClientGatewayMessage, serialiseGatewayMessage } from "./gateway-message.ts";
 import type { GatewayLatency, GatewayParts, VoiceGatewayEvents } from "./gateway-parts.ts";
 import { InputQueue } from "./input-queue.ts";
@@ -24,6 +25,9 @@ import { untilReady } from "./until-ready.ts";
 /** What a socket says that broke, and one that could not be opened. */
 const ABNORMAL_CLOSE = 1006;
 
+/** What a host must not fail at: without these there is no session. */
+const HOST_OUTPUTS: ReadonlySet<string> = new Set(["open_transport", "start_session", "dave"]);
+
 /** A voice gateway connection that keeps itself alive: beats, resumes and backs off by the table of close codes. */
 export class VoiceGateway extends SafeEmitter<VoiceGatewayEvents> {
   readonly #parts: GatewayParts;
@@ -42,7 +46,12 @@ export class VoiceGateway extends SafeEmitter<VoiceGatewayEvents> {
     super();
     this.#parts = parts;
     this.#logger = parts.logger ?? silentLogger;
-    this.#machine = initialState(parts.config);
+    // Who cannot encrypt end to end must not offer it.
+    const maxDaveProtocolVersion = parts.host.dave ? parts.config?.maxDaveProtocolVersion : 0;
+    this.#machine = initialState({
+      ...parts.config,
+      ...(maxDaveProtocolVersion !== undefined && { maxDaveProtocolVersion }),
+    });
     this.#inputs = new InputQueue((input) => this.#step(input));
     this.#timers = new Timers((timer) => this.#inputs.push({ type: "timer", timer }));
   }
@@ -124,6 +133,16 @@ export class VoiceGateway extends SafeEmitter<VoiceGatewayEvents> {
     this.#inputs.push({ type: "transport_failed", generation, message });
   }
 
+  /** Sends an answer of the end-to-end encryption group; kept while the socket is being resumed. */
+  daveReply(reply: DaveReply): void {
+    this.#inputs.push({ type: "dave_reply", reply });
+  }
+
+  /** The end-to-end encryption group cannot be brought back: a new session is asked for. */
+  daveFailed(reason: Reason): void {
+    this.#inputs.push({ type: "dave_failed", reason });
+  }
+
   /** Sets the speaking flags, bits of `SpeakingFlags`; told to the server when they change and in each new session. */
   setSpeaking(flags: number): void {
     this.#inputs.push({ type: "speaking", flags });
@@ -200,7 +219,7 @@ export class VoiceGateway extends SafeEmitter<VoiceGatewayEvents> {
       if (output.type === "connect") {
         const { generation } = output;
         this.#inputs.push({ type: "socket_closed", generation, code: ABNORMAL_CLOSE });
-      } else if (output.type === "open_transport" || output.type === "start_session") {
+      } else if (HOST_OUTPUTS.has(output.type)) {
         this.transportFailed({ generation: this.#machine.transport, message });
       }
     }
@@ -221,6 +240,8 @@ export class VoiceGateway extends SafeEmitter<VoiceGatewayEvents> {
         return host.startSession({ mode: output.mode, key: output.key });
       case "close_transport":
         return host.closeTransport();
+      case "dave":
+        return host.dave?.(output.command);
       case "set_timer":
         return this.#timers.set(output.timer, output.afterMs);
       case "clear_timer":
