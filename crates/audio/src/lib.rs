@@ -13,6 +13,7 @@
 mod decode;
 mod demux;
 mod error;
+pub mod filters;
 mod input;
 mod matroska;
 pub mod mix;

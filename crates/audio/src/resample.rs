@@ -170,7 +170,7 @@ impl Table {
         let row: Vec<f64> = (0..self.taps)
             .map(|tap| {
                 let x = tap as f64 - center;
-                sinc(2.0 * CUTOFF * x / stretch) * kaiser(x / half)
+                sinc(2.0 * CUTOFF * x / stretch) * kaiser(x / half, KAISER_BETA)
             })
             .collect();
         // Every phase has the same gain at 0 Hz, or a constant input would become a ripple.
@@ -200,7 +200,7 @@ impl Table {
 }
 
 /// The scalar product in eight independent lanes, which the compiler turns into SIMD.
-fn dot(samples: &[f32], row: &[f32]) -> f32 {
+pub(crate) fn dot(samples: &[f32], row: &[f32]) -> f32 {
     let mut lanes = [0.0_f32; 8];
     for (samples, row) in samples
         .as_chunks::<8>()
@@ -215,7 +215,7 @@ fn dot(samples: &[f32], row: &[f32]) -> f32 {
     lanes.iter().sum()
 }
 
-fn sinc(x: f64) -> f64 {
+pub(crate) fn sinc(x: f64) -> f64 {
     if x.abs() < 1e-12 {
         1.0
     } else {
@@ -223,12 +223,12 @@ fn sinc(x: f64) -> f64 {
     }
 }
 
-/// The Kaiser window over -1 to 1.
-fn kaiser(x: f64) -> f64 {
+/// The Kaiser window of `beta` over -1 to 1.
+pub(crate) fn kaiser(x: f64, beta: f64) -> f64 {
     if x.abs() >= 1.0 {
         return 0.0;
     }
-    bessel_i0(KAISER_BETA * (1.0 - x * x).sqrt()) / bessel_i0(KAISER_BETA)
+    bessel_i0(beta * (1.0 - x * x).sqrt()) / bessel_i0(beta)
 }
 
 /// The modified Bessel function of order zero, by its power series.
