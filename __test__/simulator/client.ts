@@ -148,6 +148,11 @@ export class Client {
     this.gateway = new GatewayClient(gatewayUrl(credentials.endpoint, version), options);
   }
 
+  /** Opens another WebSocket. */
+  reconnect(endpoint: string): void {
+    this.gateway = new GatewayClient(gatewayUrl(endpoint, this.version));
+  }
+
   /** From Hello to the session description, and op 5. */
   async connect(mode: string, speaking = 1): Promise<this> {
     await this.identify();

@@ -211,11 +211,11 @@ test("a resume fails after a clean close, a wrong token, a number never sent, a 
   t.is(await (await resume(late, 0)).closed(), 4006);
 });
 
-test("the buffer holds 100 messages: a resume beyond it fails", async (t) => {
+test("the buffer holds 256 messages: a resume beyond it fails", async (t) => {
   const { simulator, bot } = await start(t);
   for (const [missed, outcome] of [
-    [99, 9],
-    [102, 4006],
+    [255, 9],
+    [258, 4006],
   ] as const) {
     const client = await new Client(bot).connect(GCM);
     await client.gateway.message(15);

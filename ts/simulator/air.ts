@@ -1,5 +1,7 @@
 /** What happens to audio that the server lets through: listeners hear it, the others in the channel get it. */
 
+import { parseFrame } from "./dave/frame-codec.ts";
+import type { DaveRooms } from "./dave/rooms.ts";
 import type { Downlink } from "./downlink.ts";
 import { Listener, type ListenerOptions } from "./listener.ts";
 import { type AudioPacket, OPUS_PAYLOAD_TYPE } from "./media-server.ts";
@@ -14,6 +16,7 @@ const NS_PER_MS = 1e6;
 
 /** What the air needs from the simulator around it. */
 export interface AirHost {
+  readonly dave: DaveRooms;
   readonly downlink: Downlink;
   readonly problems: ProblemLog;
   readonly sessions: Sessions;
@@ -71,6 +74,7 @@ export class Air {
     if (!session.ear) {
       const arrivedMs = Number(arrivedNs) / NS_PER_MS;
       session.check.packet({ header, sequence, timestamp, silence, arrivedMs });
+      this.#host.dave.inspect(session, opus, silence);
     }
     const heard = { userId, ssrc, sequence, timestamp, opus, arrivedNs, silence };
     if ((header & 0x7f) === OPUS_PAYLOAD_TYPE && packet.header.readUInt32BE(8) === ssrc) {
@@ -107,7 +111,12 @@ export class Air {
   #deliver(packet: AudioPacket, heard: HeardPacket, mode: string, to: VoiceSession): void {
     const { guildId, userId } = to.seed;
     if (this.#host.world.guild(guildId).states.get(userId)?.deaf) return;
-    if (to.ear) return to.ear.hear(heard, mode);
+    if (to.ear) {
+      const opus = to.opens ? to.opens(heard) : heard.opus;
+      return opus ? to.ear.hear({ ...heard, opus }, mode) : to.ear.miss();
+    }
+    // As the real server does: who cannot decrypt is spared what it could not play.
+    if (to.seed.daveVersion === 0 && parseFrame(heard.opus)) return;
     this.#host.downlink.audio(packet, to);
   }
 

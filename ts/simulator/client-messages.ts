@@ -6,14 +6,26 @@ type Fields = Record<string, unknown>;
 
 /** A message whose types are right. */
 export type ClientMessage =
-  | { type: "identify"; serverId: string; userId: string; sessionId: string; token: string }
+  | {
+      type: "identify";
+      serverId: string;
+      userId: string;
+      sessionId: string;
+      token: string;
+      daveVersion: number;
+    }
   | { type: "resume"; serverId: string; sessionId: string; token: string; seqAck: number }
   | { type: "select_protocol"; protocol: string; address: string; port: number; mode: string }
   | { type: "heartbeat"; nonce: number; seqAck: number | undefined }
   | { type: "speaking"; speaking: number; ssrc: number | undefined }
   | { type: "backend_version" }
-  | { type: "dave" }
+  | { type: "dave"; message: DaveClientMessage }
   | { type: "ignored" };
+
+/** What a client says about end-to-end encryption. */
+export type DaveClientMessage =
+  | { op: 23 | 31; transitionId: number }
+  | { op: 26 | 28; payload: Buffer };
 
 /** A frame that ends the connection. */
 export interface Refusal {
@@ -33,11 +45,6 @@ const IGNORED: readonly number[] = [
   VoiceOpcode.MediaSinkWants,
   VoiceOpcode.NoRoute,
 ];
-const DAVE_JSON: readonly number[] = [
-  VoiceOpcode.DaveTransitionReady,
-  VoiceOpcode.MlsInvalidCommitWelcome,
-];
-const DAVE_BINARY: readonly number[] = [VoiceOpcode.MlsKeyPackage, VoiceOpcode.MlsCommitWelcome];
 
 /** The `op` and `d` of a text frame. */
 export function parseEnvelope(text: string): { op: number; d: unknown } | Refusal {
@@ -56,7 +63,6 @@ export function parseEnvelope(text: string): { op: number; d: unknown } | Refusa
 export function parseMessage(op: number, d: unknown, version: number): ClientMessage | Refusal {
   if (op === VoiceOpcode.Heartbeat) return heartbeat(d, version);
   if (IGNORED.includes(op)) return { type: "ignored" };
-  if (DAVE_JSON.includes(op)) return { type: "dave" };
   if (op === VoiceOpcode.VoiceBackendVersion) return { type: "backend_version" };
   const parse = BODIES.get(op);
   if (!parse) return UNKNOWN_OPCODE;
@@ -64,8 +70,10 @@ export function parseMessage(op: number, d: unknown, version: number): ClientMes
 }
 
 /** The meaning of a binary frame: only end-to-end encryption uses them. */
-export function parseBinary(frame: Uint8Array): ClientMessage | Refusal {
-  return DAVE_BINARY.includes(frame[0] ?? -1) ? { type: "dave" } : UNDECODABLE;
+export function parseBinary(frame: Buffer): ClientMessage | Refusal {
+  const op = frame[0];
+  if (op !== VoiceOpcode.MlsKeyPackage && op !== VoiceOpcode.MlsCommitWelcome) return UNDECODABLE;
+  return { type: "dave", message: { op, payload: frame.subarray(1) } };
 }
 
 const BODIES = new Map<number, (d: Fields) => ClientMessage | undefined>([
@@ -73,15 +81,17 @@ const BODIES = new Map<number, (d: Fields) => ClientMessage | undefined>([
   [VoiceOpcode.Resume, resume],
   [VoiceOpcode.SelectProtocol, selectProtocol],
   [VoiceOpcode.Speaking, speaking],
+  [VoiceOpcode.DaveTransitionReady, (d) => transition(VoiceOpcode.DaveTransitionReady, d)],
+  [VoiceOpcode.MlsInvalidCommitWelcome, (d) => transition(VoiceOpcode.MlsInvalidCommitWelcome, d)],
 ]);
 
 function identify(d: Fields): ClientMessage | undefined {
   const { server_id: serverId, user_id: userId, session_id: sessionId, token } = d;
-  const dave = d.max_dave_protocol_version ?? 0;
+  const daveVersion = d.max_dave_protocol_version ?? 0;
   if (!isText(serverId) || !isText(userId) || !isText(sessionId) || !isText(token))
     return undefined;
-  return typeof dave === "number"
-    ? { type: "identify", serverId, userId, sessionId, token }
+  return typeof daveVersion === "number"
+    ? { type: "identify", serverId, userId, sessionId, token, daveVersion }
     : undefined;
 }
 
@@ -110,6 +120,13 @@ function speaking(d: Fields): ClientMessage | undefined {
   if (typeof flags !== "number" && typeof flags !== "boolean") return undefined;
   if (ssrc !== undefined && typeof ssrc !== "number") return undefined;
   return { type: "speaking", speaking: Number(flags), ssrc };
+}
+
+function transition(op: 23 | 31, d: Fields): ClientMessage | undefined {
+  const transitionId = d.transition_id;
+  const isId = Number.isInteger(transitionId) && typeof transitionId === "number";
+  if (!isId || transitionId < 0 || transitionId > 0xffff) return undefined;
+  return { type: "dave", message: { op, transitionId } };
 }
 
 function heartbeat(d: unknown, version: number): ClientMessage | Refusal {

@@ -8,6 +8,9 @@ import { Air, type AirHost } from "./air.ts";
 import { AudioGate } from "./audio-gate.ts";
 import { createCertificate } from "./certificate.ts";
 import type { Mode } from "./crypto.ts";
+import { loadDavey } from "./dave/davey.ts";
+import { DaveRooms } from "./dave/rooms.ts";
+import { Descriptions } from "./descriptions.ts";
 import { Downlink, type DownlinkHost } from "./downlink.ts";
 import { type FaultActions, FaultControls, type FaultTarget } from "./faults.ts";
 import { type GatewayHost, GatewayServer } from "./gateway-server.ts";
@@ -15,7 +18,6 @@ import type { SimGuild } from "./guild.ts";
 import type { Listener } from "./listener.ts";
 import { type AudioPacket, MediaServer, type StrayCounts } from "./media-server.ts";
 import { type MemberHost, type MemberOptions, SimMember } from "./member.ts";
-import { NonceHistory } from "./nonces.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { ProblemLog } from "./problems.ts";
 import { SeededRandom } from "./random.ts";
@@ -27,8 +29,6 @@ import { World, type WorldHost } from "./world.ts";
 const ENDPOINTS = 2;
 /** Simulated users that are given no id count on from here. */
 const FIRST_MEMBER_ID = 880_000_000_000_000_000n;
-/** Packets under a replaced key may still be under way for so long. */
-const OLD_KEY_MS = 1000;
 
 /** Everything behind a simulator's public face. */
 export class Core implements GatewayHost, WorldHost, AirHost, DownlinkHost, MemberHost {
@@ -40,10 +40,12 @@ export class Core implements GatewayHost, WorldHost, AirHost, DownlinkHost, Memb
   readonly certificate: string | undefined;
   readonly #options: ResolvedOptions;
   readonly #logger: Logger;
+  readonly #descriptions: Descriptions;
   readonly #tls: { key: string; cert: string } | undefined;
   readonly #gateways: GatewayServer[] = [];
   readonly #gate = new AudioGate((session, packet) => this.air.hear(session, packet));
   readonly air: Air;
+  readonly dave: DaveRooms;
   readonly downlink: Downlink;
   #media: MediaServer | undefined;
   #nextMember = 0;
@@ -61,7 +63,9 @@ export class Core implements GatewayHost, WorldHost, AirHost, DownlinkHost, Memb
       datagram: (session, datagram, source) => this.downlink.raw(session, datagram, source),
       rtcp: (session, isBroken) =>
         this.downlink.rtcp(session, { ssrc: session.seed.ssrc, isBroken }),
-      rekey: (session) => this.#sendDescription(session, session.media?.mode),
+      rekey: (session) => {
+        if (session.media) this.#descriptions.send(session, session.media.mode);
+      },
       loseEndpoint: (guildId) => this.world.loseEndpoint(this.world.guild(guildId)),
       renewTokens: (guildId) => this.world.renewTokens(this.world.guild(guildId)),
       moveServer: (guildId, closeCode) => this.#moveServer(guildId, closeCode),
@@ -78,6 +82,15 @@ export class Core implements GatewayHost, WorldHost, AirHost, DownlinkHost, Memb
       (problem) => this.problems.add(problem),
     );
     this.world = new World(this);
+    this.dave = new DaveRooms({
+      random: new SeededRandom(options.seed + 3),
+      settings: this.faults.dave,
+      version: options.daveProtocolVersion,
+      isRequired: options.daveRequired,
+      isStage: (guildId, channelId) => this.world.guild(guildId).isStage(channelId),
+    });
+    this.#descriptions = new Descriptions(this.random, this.dave);
+    this.sessions.onEnd = (session) => this.dave.leave(session);
     this.air = new Air(this);
     this.problems.watch((problem) => {
       this.#logger.warn({ ...problem }, "a client does what a faithful server objects to");
@@ -130,13 +143,16 @@ export class Core implements GatewayHost, WorldHost, AirHost, DownlinkHost, Memb
   }
 
   authenticate(secrets: Parameters<GatewayHost["authenticate"]>[0]) {
-    return this.world.authenticate(secrets);
+    const state = this.world.authenticate(secrets);
+    if ("code" in state) return state;
+    const { serverId, daveVersion } = secrets;
+    return this.dave.refusal(serverId, state.channelId, daveVersion) ?? state;
   }
 
   describe(session: VoiceSession, mode: Mode, remote: { address: string; port: number }): void {
     const isPlace = isIPv4(remote.address) && remote.port > 0 && remote.port < 65_536;
     if (isPlace) this.sessions.place(session, remote);
-    this.#sendDescription(session, mode);
+    this.#descriptions.send(session, mode);
     session.sendNumbered(VoiceOpcode.MediaSinkWants, { any: 100 });
     this.activity();
   }
@@ -163,6 +179,12 @@ export class Core implements GatewayHost, WorldHost, AirHost, DownlinkHost, Memb
   /** Brings a simulated user into a channel. */
   member(options: MemberOptions): SimMember {
     const guild = this.world.guild(options.guildId);
+    const { guildId, channelId, dave = true } = options;
+    const encrypts = this.dave.offers(guildId, channelId);
+    if (encrypts && dave) loadDavey();
+    if (this.dave.refusal(guildId, channelId, dave ? 1 : 0)) {
+      throw new CadenzaError("dave_required", "The channel takes nobody without encryption.");
+    }
     const userId = options.userId ?? `${FIRST_MEMBER_ID + BigInt(this.#nextMember++)}`;
     if (!this.world.enter(guild, userId, options.channelId, {})) {
       throw new CadenzaError("channel_full", "The channel takes nobody more.");
@@ -175,21 +197,25 @@ export class Core implements GatewayHost, WorldHost, AirHost, DownlinkHost, Memb
     userId: string,
     link: SessionLink,
     ear: Listener,
+    daveVersion: number,
   ): VoiceSession | undefined {
     const state = guild.states.get(userId);
-    if (this.#isClosed || !state) {
+    const isRefused = state && this.dave.refusal(guild.id, state.channelId, daveVersion);
+    if (this.#isClosed || !state || isRefused) {
       this.air.dismiss(ear);
       return undefined;
     }
     const { channelId, token } = state;
     const sessionId = this.world.sessionId(userId);
     const place = { guildId: guild.id, channelId, userId };
-    const session = this.sessions.open({ ...place, sessionId, token, version: 8 });
+    const credentials = { sessionId, token, version: 8, daveVersion };
+    const session = this.sessions.open({ ...place, ...credentials });
     session.link = link;
     session.ear = ear;
     this.air.admit(ear);
     this.sessions.introduce(session);
-    this.#sendDescription(session, this.modes[0]);
+    const [mode] = this.modes;
+    if (mode) this.#descriptions.send(session, mode);
     return session;
   }
 
@@ -219,6 +245,7 @@ export class Core implements GatewayHost, WorldHost, AirHost, DownlinkHost, Memb
     this.world.close();
     for (const session of [...this.sessions.all()]) this.#end(session, 1001, "Going away.");
     this.#gate.close();
+    this.dave.close();
     await this.downlink.close();
     await Promise.all([...this.#gateways.map((server) => server.close()), this.#media?.close()]);
     this.air.close();
@@ -248,25 +275,6 @@ export class Core implements GatewayHost, WorldHost, AirHost, DownlinkHost, Memb
       const isClient = session.ear === undefined;
       if (isClient && session.seed.guildId === guildId && isUser) yield session;
     }
-  }
-
-  #sendDescription(session: VoiceSession, mode: Mode | undefined): void {
-    if (!mode) return;
-    session.formerMedia = session.media;
-    if (session.formerMedia) session.formerMedia.validUntilMs = performance.now() + OLD_KEY_MS;
-    const key = this.random.bytes(32);
-    const validUntilMs = Number.POSITIVE_INFINITY;
-    session.media = { mode, key, nonces: new NonceHistory(), validUntilMs };
-    session.sealed = 0;
-    session.send(VoiceOpcode.SessionDescription, {
-      mode,
-      secret_key: [...session.media.key],
-      audio_codec: "opus",
-      video_codec: "H264",
-      media_session_id: this.random.hex(16),
-      dave_protocol_version: 0,
-      secure_frames_version: 1,
-    });
   }
 
   async #moveServer(guildId: string, closeCode: number | undefined): Promise<void> {

@@ -1,6 +1,7 @@
 /** Faults on demand: what the simulator does wrong, when, and to whom. */
 
 import { VoiceOpcode } from "../gateway/opcodes.ts";
+import { DaveSettings } from "./dave/settings.ts";
 import { garbageDatagrams, hostileFrames } from "./hostile.ts";
 import { cleanLink, type LinkFaults } from "./link.ts";
 import { type ForwardedAudio, ordinaryAudio } from "./packet-style.ts";
@@ -50,6 +51,8 @@ export class FaultControls {
   readonly forwarded: ForwardedAudio = ordinaryAudio();
   /** The way of that audio to the clients. Default: clean. */
   readonly link: LinkFaults = cleanLink();
+  /** How the end-to-end encryption side of the server behaves. */
+  readonly dave = new DaveSettings();
   /** Acknowledges no heartbeat. */
   heartbeatAcksWithheld = false;
   /** Acknowledges heartbeats with a nonce that was never sent. */

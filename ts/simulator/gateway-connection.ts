@@ -4,6 +4,7 @@ import type { WebSocket } from "ws";
 import { VoiceOpcode } from "../gateway/opcodes.ts";
 import {
   type ClientMessage,
+  type DaveClientMessage,
   parseBinary,
   parseEnvelope,
   parseMessage,
@@ -150,10 +151,7 @@ export class GatewayConnection implements SessionLink {
           rtc_worker: "1.6.92",
         });
       case "dave":
-        return this.#session?.object(
-          "unexpected_dave_message",
-          "an end-to-end encryption message came though version 0 is in force",
-        );
+        return this.#dave(message.message);
       case "ignored":
         return;
     }
@@ -178,13 +176,13 @@ export class GatewayConnection implements SessionLink {
     guildId: string,
     userId: string,
     channelId: string,
-    secrets: { sessionId: string; token: string },
+    secrets: { sessionId: string; token: string; daveVersion: number },
   ): VoiceSession {
     const { sessions, modes } = this.#host;
     const media = this.#host.media();
-    const { sessionId, token } = secrets;
-    const version = this.#version;
-    const session = sessions.open({ guildId, channelId, userId, sessionId, token, version });
+    const { sessionId, token, daveVersion } = secrets;
+    const credentials = { sessionId, token, version: this.#version, daveVersion };
+    const session = sessions.open({ guildId, channelId, userId, ...credentials });
     this.#attach(session);
     this.#send(VoiceOpcode.Ready, {
       ssrc: session.seed.ssrc,
@@ -207,7 +205,7 @@ export class GatewayConnection implements SessionLink {
     const fault = this.#host.faults.takeResume();
     if (fault === "ready") {
       const { guildId, userId, channelId } = session.seed;
-      this.#begin(guildId, userId, channelId, message);
+      this.#begin(guildId, userId, channelId, session.seed);
       return;
     }
     const missed = this.#version < 8 ? [] : session.outbox.since(message.seqAck);
@@ -221,7 +219,7 @@ export class GatewayConnection implements SessionLink {
     this.#attach(session);
     session.counts.resumes += 1;
     this.#send(VoiceOpcode.Resumed, null);
-    for (const text of missed) this.transmit(text);
+    for (const frame of missed) this.transmit(frame);
   }
 
   #attach(session: VoiceSession): void {
@@ -242,6 +240,11 @@ export class GatewayConnection implements SessionLink {
     }
     this.#host.describe(session, mode, message);
     this.#closesAt("connected");
+  }
+
+  #dave(message: DaveClientMessage): void {
+    const refusal = this.#session && this.#host.dave.message(this.#session, message);
+    if (refusal) this.#abandon(refusal.code, refusal.reason);
   }
 
   #onHeartbeat(nonce: number, seqAck: number | undefined): void {

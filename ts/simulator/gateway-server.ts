@@ -4,6 +4,7 @@ import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { WebSocketServer } from "ws";
+import type { DaveClientMessage, Refusal } from "./client-messages.ts";
 import type { Mode } from "./crypto.ts";
 import type { FaultControls } from "./faults.ts";
 import { GatewayConnection } from "./gateway-connection.ts";
@@ -28,9 +29,14 @@ export interface GatewayHost {
     userId: string;
     sessionId: string;
     token: string;
+    daveVersion: number;
   }): { channelId: string } | { code: number; reason: string };
   /** Sends the session description for a mode that was offered; media goes to `remote`. */
   describe(session: VoiceSession, mode: Mode, remote: { address: string; port: number }): void;
+  /** Takes messages about end-to-end encryption; a refusal ends the session. */
+  readonly dave: {
+    message(session: VoiceSession, message: DaveClientMessage): Refusal | undefined;
+  };
   /** Takes the flags of an op 5. */
   speaking(session: VoiceSession, flags: number): void;
   /** Starts the time in which a session can be resumed. */

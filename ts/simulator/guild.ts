@@ -29,6 +29,7 @@ export class SimGuild {
   endpoint: string | null;
   readonly #world: World;
   readonly #limits = new Map<string, number>();
+  readonly #stages = new Set<string>();
 
   constructor(world: World, id: string, endpoint: string) {
     this.#world = world;
@@ -52,6 +53,17 @@ export class SimGuild {
   isFull(channelId: string): boolean {
     const limit = this.#limits.get(channelId) ?? 0;
     return limit > 0 && this.members(channelId).length >= limit;
+  }
+
+  /** Makes a channel a stage, where end-to-end encryption does not exist; counts for calls that begin later. */
+  setStage(channelId: string, on = true): void {
+    if (on) this.#stages.add(channelId);
+    else this.#stages.delete(channelId);
+  }
+
+  /** Whether a channel is a stage. */
+  isStage(channelId: string): boolean {
+    return this.#stages.has(channelId);
   }
 
   /** Disconnects a user, as a moderator would: an event without a channel, then close code 4014. */

@@ -1,6 +1,9 @@
 /** `cadenza/simulator`: a stand-in for Discord's voice service. */
 
 export type { Mode } from "./crypto.ts";
+export type { DaveStatus } from "./dave/client.ts";
+export type { DaveChannel, DaveCounts } from "./dave/room.ts";
+export type { DaveMessage, DaveMessageFate, DaveSettings } from "./dave/settings.ts";
 export type { DiscoveryFault, FaultControls, FaultTarget, Phase } from "./faults.ts";
 export type { Moderation, SimGuild, VoiceState } from "./guild.ts";
 export { ABSURD_LENGTHS, hostileFrames } from "./hostile.ts";

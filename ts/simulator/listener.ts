@@ -18,6 +18,8 @@ export interface ListenerStats {
   packets: number;
   /** Packets that were heard though not kept. */
   dropped: number;
+  /** Packets that a member could not decrypt; none of them is kept. */
+  unopened: number;
   problems: number;
   /** Encryption mode of the last packet heard; empty before the first. */
   mode: string;
@@ -34,6 +36,7 @@ export class Listener {
   /** Checks of who waits, and how each gives up. */
   readonly #waiting = new Map<() => void, () => void>();
   #dropped = 0;
+  #unopened = 0;
   #mode = "";
 
   constructor(options: ListenerOptions = {}) {
@@ -45,6 +48,12 @@ export class Listener {
     this.#mode = mode;
     if (this.packets.length < this.#maxPackets) this.packets.push(packet);
     else this.#dropped += 1;
+    this.poke();
+  }
+
+  /** Counts a packet that could not be decrypted; called by the simulator. */
+  miss(): void {
+    this.#unopened += 1;
     this.poke();
   }
 
@@ -64,6 +73,7 @@ export class Listener {
     return {
       packets: this.packets.length,
       dropped: this.#dropped,
+      unopened: this.#unopened,
       problems: this.problems.length,
       mode: this.#mode,
       lateness: lateness(this.packets),

@@ -1,5 +1,10 @@
 /** A user played by the simulator: present in a channel, speaking into it, hearing what the others say. */
 
+import type { DaveClientMessage } from "./client-messages.ts";
+import { DaveClient, type DaveStatus } from "./dave/client.ts";
+import { type DaveyKeyPair, loadDavey } from "./dave/davey.ts";
+import { DaveInbox } from "./dave/inbox.ts";
+import type { DaveRooms } from "./dave/rooms.ts";
 import type { SimGuild } from "./guild.ts";
 import { Listener } from "./listener.ts";
 import { type AudioPacket, OPUS_PAYLOAD_TYPE } from "./media-server.ts";
@@ -25,6 +30,8 @@ export interface MemberOptions {
   firstTimestamp?: number;
   /** Most packets of others that are kept. Default as for a listener. */
   maxPackets?: number;
+  /** Whether it can do end-to-end encryption, with @snazzah/davey. Default true. */
+  dave?: boolean;
 }
 
 /** What one packet says other than the stream it belongs to; a foreign number does not move the stream on. */
@@ -36,6 +43,8 @@ export interface PacketOverrides extends PacketStyle {
   /** Default 120: Opus. */
   payloadType?: number;
   marker?: boolean;
+  /** "as_is" sends the bytes as given in an encrypted channel, too. Default: encrypted where that is in force. */
+  encryption?: "ordinary" | "as_is";
 }
 
 /** How {@link SimMember.speak} goes on. */
@@ -59,7 +68,9 @@ export interface MemberHost {
     userId: string,
     link: SessionLink,
     ear: Listener,
+    daveVersion: number,
   ): VoiceSession | undefined;
+  readonly dave: DaveRooms;
   /** Tells the others a member's SSRC and flags, the first time. */
   speaking(session: VoiceSession, flags: number): void;
   /** Passes a packet on, as one that arrived from a client. */
@@ -78,6 +89,9 @@ export class SimMember {
   readonly #host: MemberHost;
   readonly #guild: SimGuild;
   #session: VoiceSession | undefined;
+  readonly #canEncrypt: boolean;
+  #keys: DaveyKeyPair | undefined;
+  #dave: DaveClient | undefined;
   #sequence: number;
   #timestamp: number;
   /** When the last packet of the stream was sent, in monotonic milliseconds. */
@@ -87,7 +101,8 @@ export class SimMember {
     this.#host = host;
     this.#guild = guild;
     this.userId = userId;
-    const { maxPackets } = options;
+    const { maxPackets, dave = true } = options;
+    this.#canEncrypt = dave;
     this.heard = new Listener(maxPackets === undefined ? {} : { maxPackets });
     this.#sequence = options.firstSequence ?? host.random.below(0x1_0000);
     this.#timestamp = options.firstTimestamp ?? host.random.next();
@@ -102,6 +117,22 @@ export class SimMember {
   /** The channel the member is in; undefined when it is in none. */
   get channelId(): string | undefined {
     return this.#session?.seed.channelId;
+  }
+
+  /** How its end-to-end encryption stands; undefined where there is none. */
+  get dave(): DaveStatus | undefined {
+    return this.#dave?.status;
+  }
+
+  /** The verification code that this member and another one share: 45 digits. Costs about a second of CPU. */
+  async verificationCode(userId: string): Promise<string> {
+    return (await this.#dave?.verificationCode(userId)) ?? "";
+  }
+
+  /** Resolves true once its voice is heard as it should be: encrypted, or in clear where that is in force. */
+  ready(timeoutMs?: number): Promise<boolean> {
+    const isReady = (): boolean => this.#session !== undefined && this.dave?.isReady !== false;
+    return this.heard.waitFor(isReady, timeoutMs);
   }
 
   /**
@@ -130,12 +161,24 @@ export class SimMember {
     if (this.#session) this.#host.speaking(this.#session, flags);
   }
 
-  /** Sends one packet at once. Nobody hears it while the member is in no channel. */
+  /** What would be sent for an Opus packet; undefined while there is no key to encrypt it with. */
+  seal(opus: Uint8Array): Buffer | undefined {
+    const bytes = Buffer.from(opus);
+    return this.#dave ? this.#dave.seal(bytes) : bytes;
+  }
+
+  /** Sends one packet at once. Nobody hears it while the member is in no channel, or has no key. */
   send(opus: Uint8Array, overrides: PacketOverrides = {}): void {
     const session = this.#session;
     if (!session) return;
     const { ssrc = session.seed.ssrc, payloadType = OPUS_PAYLOAD_TYPE, marker } = overrides;
     const { sequence = this.#sequence, timestamp = this.#timestamp } = overrides;
+    const isGiven = overrides.encryption === "as_is";
+    const payload = isGiven ? Buffer.from(opus) : this.seal(opus);
+    if (!payload) {
+      this.#timestamp = (this.#timestamp + FRAME_SAMPLES) >>> 0;
+      return;
+    }
     const header = Buffer.alloc(12);
     header.writeUInt8(0x80, 0);
     header.writeUInt8(payloadType | (marker ? MARKER_BIT : 0), 1);
@@ -143,7 +186,7 @@ export class SimMember {
     header.writeUInt32BE(timestamp, 4);
     header.writeUInt32BE(ssrc, 8);
     const arrivedNs = process.hrtime.bigint();
-    const packet = { header, sequence, timestamp, opus: Buffer.from(opus), arrivedNs };
+    const packet = { header, sequence, timestamp, opus: payload, arrivedNs };
     this.#host.hear(session, { ...packet, style: overrides });
     const isForeign = sequence !== this.#sequence || timestamp !== this.#timestamp;
     if (isForeign || ssrc !== session.seed.ssrc) return;
@@ -159,16 +202,40 @@ export class SimMember {
 
   /** Enters the channel of the voice state, at first and after a move. */
   #open(): void {
+    if (this.#session) return;
+    const inbox = this.#encrypt();
     const link: SessionLink = {
-      transmit: () => undefined,
+      transmit: (frame) => inbox?.push(frame),
       close: () => {
+        inbox?.close();
+        this.#dave = undefined;
         this.#session = undefined;
         // The voice state tells by then whether this was a move.
         queueMicrotask(() => this.#open());
       },
     };
-    this.#session ??= this.#host.openMember(this.#guild, this.userId, link, this.heard);
+    const version = this.#canEncrypt ? 1 : 0;
+    this.#session = this.#host.openMember(this.#guild, this.userId, link, this.heard, version);
+    const client = this.#dave;
+    if (this.#session && client) {
+      this.#session.opens = ({ userId, opus }) => client.open(userId, opus);
+    }
     this.#host.activity();
+  }
+
+  /** Begins end-to-end encryption for a new session, where the channel has it. */
+  #encrypt(): DaveInbox | undefined {
+    const channelId = this.#guild.states.get(this.userId)?.channelId;
+    if (!this.#canEncrypt || channelId === undefined) return undefined;
+    if (!this.#host.dave.offers(this.#guild.id, channelId)) return undefined;
+    const davey = loadDavey();
+    this.#keys ??= davey.generateP256Keypair();
+    const reply = (message: DaveClientMessage): void => {
+      if (this.#session) this.#host.dave.message(this.#session, message);
+    };
+    const options = { userId: this.userId, channelId, keys: this.#keys, reply };
+    this.#dave = new DaveClient(davey, options);
+    return new DaveInbox(this.#dave, () => this.#host.activity());
   }
 
   /** Lets the timestamp follow the clock over a pause. */

@@ -29,8 +29,13 @@ export interface SimulatorOptions {
    * false, as some real servers do.
    */
   lenientDiscovery?: boolean;
-  /** End-to-end encryption in force: 0 is none. */
-  daveProtocolVersion?: 0;
+  /** Highest version of end-to-end encryption that the server speaks. Default 0: none. Discord's is 1. */
+  daveProtocolVersion?: 0 | 1;
+  /**
+   * Closes clients that announce no end-to-end encryption with 4017, stage channels aside. Default true, as
+   * Discord does; without it such a client brings its whole call down to version 0.
+   */
+  daveRequired?: boolean;
   /** Default: silent. */
   logger?: Logger;
 }
@@ -47,6 +52,8 @@ export interface ResolvedOptions {
   resumeWindowMs: number;
   seed: number;
   lenientDiscovery: boolean;
+  daveProtocolVersion: number;
+  daveRequired: boolean;
   logger: Logger;
 }
 
@@ -71,6 +78,8 @@ export function resolveOptions(options: SimulatorOptions): ResolvedOptions {
     resumeWindowMs,
     seed: options.seed ?? 1,
     lenientDiscovery: options.lenientDiscovery ?? false,
+    daveProtocolVersion: options.daveProtocolVersion ?? 0,
+    daveRequired: options.daveRequired ?? true,
     logger: options.logger ?? silentLogger,
   };
 }

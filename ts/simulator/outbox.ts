@@ -1,12 +1,12 @@
 /** The numbered messages of one session: sequence numbers, and the buffer that a resume replays. */
 
-/** Messages kept for a resume. */
-export const BUFFERED_MESSAGES = 100;
+/** Messages kept for a resume: a hundred joins with end-to-end encryption are about so many. */
+export const BUFFERED_MESSAGES = 256;
 
 interface Sent {
   /** Counts on without wrapping. */
   number: number;
-  text: string;
+  frame: string | Buffer;
   sentMs: number;
 }
 
@@ -25,9 +25,17 @@ export class Outbox {
   push(op: number, d: unknown, nowMs: number): string {
     const number = this.#next++;
     const text = JSON.stringify({ op, d, seq: number & 0xffff });
-    this.#buffer.push({ number, text, sentMs: nowMs });
-    if (this.#buffer.length > BUFFERED_MESSAGES) this.#buffer.shift();
+    this.#keep({ number, frame: text, sentMs: nowMs });
     return text;
+  }
+
+  /** The binary message, with its number and kept for a resume. */
+  pushBinary(op: number, payload: Uint8Array, nowMs: number): Buffer {
+    const number = this.#next++;
+    const head = Buffer.of((number >> 8) & 0xff, number & 0xff, op);
+    const frame = Buffer.concat([head, payload]);
+    this.#keep({ number, frame, sentMs: nowMs });
+    return frame;
   }
 
   /** The last number sent, without wrapping; one less than the first when none was. */
@@ -53,11 +61,16 @@ export class Outbox {
   }
 
   /** What followed `seqAck`; undefined when some of it is no longer kept, or the number was never sent. */
-  since(seqAck: number): string[] | undefined {
+  since(seqAck: number): (string | Buffer)[] | undefined {
     const number = this.numberOf(seqAck);
     if (number === undefined) return undefined;
     const oldest = this.#buffer[0]?.number ?? this.#next;
     if (number + 1 < oldest) return undefined;
-    return this.#buffer.filter((sent) => sent.number > number).map((sent) => sent.text);
+    return this.#buffer.filter((sent) => sent.number > number).map((sent) => sent.frame);
+  }
+
+  #keep(sent: Sent): void {
+    this.#buffer.push(sent);
+    if (this.#buffer.length > BUFFERED_MESSAGES) this.#buffer.shift();
   }
 }

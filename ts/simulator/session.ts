@@ -5,6 +5,7 @@ import type { Listener } from "./listener.ts";
 import type { NonceHistory } from "./nonces.ts";
 import { Outbox } from "./outbox.ts";
 import type { Problem, ProblemCode } from "./problems.ts";
+import type { HeardPacket } from "./recording.ts";
 import { StreamCheck } from "./stream-check.ts";
 
 const MAX_DISCOVERED = 8;
@@ -28,6 +29,8 @@ export interface SessionSeed {
   token: string;
   ssrc: number;
   version: number;
+  /** Highest end-to-end encryption version that the client announced. */
+  daveVersion: number;
   firstSequence: number;
 }
 
@@ -79,6 +82,8 @@ export class VoiceSession {
   remote: { address: string; port: number } | undefined;
   /** What a simulated member hears; undefined for a client on the network. */
   ear: Listener | undefined;
+  /** How that member makes an Opus packet of what another one sent; undefined when it cannot. */
+  opens: ((packet: HeardPacket) => Buffer | undefined) | undefined;
   /** Flags of the last op 5; undefined before the first. */
   speaking: number | undefined;
   /** When the flags became zero. */
@@ -130,6 +135,12 @@ export class VoiceSession {
     if (this.seed.version < 8 || this.#isUnnumbered()) return this.send(op, d);
     const text = this.outbox.push(op, d, performance.now());
     this.link?.transmit(text);
+  }
+
+  /** Sends a binary message, which is always numbered, or keeps it for a resume. */
+  sendBinary(op: number, payload: Uint8Array): void {
+    const frame = this.outbox.pushBinary(op, payload, performance.now());
+    this.link?.transmit(frame);
   }
 }
 

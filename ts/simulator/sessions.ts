@@ -23,6 +23,8 @@ export class Sessions {
   readonly #byChannel = new Map<string, Set<VoiceSession>>();
   readonly #report: (problem: Problem) => void;
   readonly #numbering: Numbering;
+  /** Told of each end, after the others in the channel were. */
+  onEnd: (session: VoiceSession) => void = () => undefined;
   #nextSsrc: number;
 
   constructor(firstSsrc: number, numbering: Numbering, report: (problem: Problem) => void) {
@@ -63,6 +65,7 @@ export class Sessions {
     for (const other of this.neighbours(session)) {
       other.sendNumbered(VoiceOpcode.ClientDisconnect, { user_id: session.seed.userId });
     }
+    this.onEnd(session);
   }
 
   /** Tells a new session who is there, and the others who came. */

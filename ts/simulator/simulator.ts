@@ -2,6 +2,7 @@
 
 import { CadenzaError } from "../support/errors.ts";
 import { Core } from "./core.ts";
+import type { DaveChannel } from "./dave/room.ts";
 import type { FaultControls } from "./faults.ts";
 import type { SimGuild } from "./guild.ts";
 import type { Listener, ListenerOptions } from "./listener.ts";
@@ -104,13 +105,19 @@ export class DiscordSimulator {
   /**
    * A user played by the simulator, who can speak in the channel and hears the others there.
    *
-   * @throws CadenzaError `channel_full`.
+   * @throws CadenzaError `channel_full`; `dave_unavailable` in an encrypted channel without @snazzah/davey,
+   * `dave_required` there with the option `dave: false`.
    */
   member(options: MemberOptions): SimMember {
     return this.#core.member(options);
   }
 
-  /** A listener that hears everybody in a channel. */
+  /** End-to-end encryption in a channel: who is in its group, and what a test can set off there. */
+  dave(place: { guildId: string; channelId: string }): DaveChannel {
+    return this.#core.dave.room(place.guildId, place.channelId);
+  }
+
+  /** A listener that hears everybody in a channel, as the server does: what is end-to-end encrypted stays so. */
   listen(place: { guildId: string; channelId: string } & ListenerOptions): Listener {
     return this.#core.air.listen(place.guildId, place.channelId, place);
   }
