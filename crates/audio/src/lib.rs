@@ -12,6 +12,7 @@
 
 mod decode;
 mod demux;
+mod detour;
 mod error;
 pub mod filters;
 mod input;
@@ -24,7 +25,9 @@ pub mod opus;
 mod opus_pcm;
 mod packets;
 mod passthrough;
+mod pcm_stream;
 mod probe;
+mod renderer;
 pub mod resample;
 mod source;
 mod track;

@@ -1,5 +1,7 @@
 //! What a caller chooses when it opens a track, and what it learns about it.
 
+use crate::filters::FilterSettings;
+
 /// How to open a track.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OpenOptions {
@@ -9,6 +11,8 @@ pub struct OpenOptions {
     pub end_ms: Option<u64>,
     /// Settings of the Opus encoder; unused while a track passes through.
     pub encoder: EncoderSettings,
+    /// What is done to the sound. Default: nothing, and Opus passes through.
+    pub filters: FilterSettings,
     /// Decode and encode Opus too, where it could pass through. Default `false`.
     pub force_transcode: bool,
 }

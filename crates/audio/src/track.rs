@@ -2,16 +2,19 @@
 
 use crate::decode::MediaReader;
 use crate::demux::Demuxer;
+use crate::detour::Detour;
 use crate::error::AudioError;
+use crate::filters::FilterSettings;
 use crate::input::Input;
 use crate::ogg::OggOpus;
 use crate::options::{FrameInfo, OpenOptions, TrackInfo};
 use crate::opus_pcm::OpusPcm;
 use crate::packets::{ContainerPackets, OpusPackets};
 use crate::passthrough::{Passed, Passthrough};
+use crate::pcm_stream::PcmSource;
 use crate::probe::{self, Kind};
 use crate::source::{ByteSource, ProbeHint};
-use crate::transcode::{PcmSource, Transcode};
+use crate::transcode::Transcode;
 use crate::{MAX_OPUS_FRAME, SAMPLE_RATE};
 
 /// Lengths beyond this are taken for a broken header and not reported: 30 days.
@@ -26,7 +29,7 @@ pub struct Track {
 
 /// How packets come to be.
 enum Way {
-    Pass(Box<Passthrough>),
+    Pass(Box<Detour>),
     Transcode(Box<Transcode>),
     /// After an error.
     Over,
@@ -83,11 +86,42 @@ impl Track {
     /// A position beyond the end leaves the track at its end. After an error the track is over.
     pub fn seek(&mut self, position_ms: u64) -> Result<u64, AudioError> {
         let result = match &mut self.way {
-            Way::Pass(passthrough) => passthrough.seek(position_ms),
+            Way::Pass(detour) => detour.seek(position_ms),
             Way::Transcode(transcode) => transcode.seek(position_ms),
             Way::Over => Ok(position_ms),
         };
         result.inspect_err(|_| self.way = Way::Over)
+    }
+
+    /// Changes what is done to the sound.
+    ///
+    /// Of the frames handed out last, up to `back` are taken back: they come again, changed, from
+    /// [`next_frame`](Track::next_frame). Returns how many. Without any, the next frame is the first
+    /// with the new settings. Gains glide, so that nothing clicks.
+    ///
+    /// Settings outside their ranges are the caller's mistake: [check](FilterSettings::check) them.
+    pub fn set_filters(
+        &mut self,
+        filters: &FilterSettings,
+        back: usize,
+    ) -> Result<usize, AudioError> {
+        self.options.filters = *filters;
+        let result = match &mut self.way {
+            Way::Pass(detour) => detour.set_filters(filters, back),
+            Way::Transcode(transcode) => transcode.set_filters(filters, back),
+            Way::Over => Ok(0),
+        };
+        result.inspect_err(|_| self.way = Way::Over)
+    }
+
+    /// Says that of the frames handed out so far only the last `frames` may be taken back. What is
+    /// kept for that takes memory: 8 KB per frame of sound that is decoded. At most 64 are kept.
+    pub fn keep(&mut self, frames: usize) {
+        match &mut self.way {
+            Way::Pass(detour) => detour.keep(frames),
+            Way::Transcode(transcode) => transcode.keep(frames),
+            Way::Over => {}
+        }
     }
 
     /// What is known about the file.
@@ -112,7 +146,8 @@ impl Track {
         };
         let source = PcmSource::Media(Box::new(reader));
         let (start, end) = (options.start_ms, options.end_ms);
-        let transcode = Transcode::new(source, &options.encoder, start, end, false)?;
+        let settings = (&options.encoder, &options.filters);
+        let transcode = Transcode::new(source, settings, start, end, false)?;
         Ok(Track {
             info,
             options: options.clone(),
@@ -147,12 +182,12 @@ impl Track {
             return Ok(track);
         }
         let mut passthrough = Passthrough::new(packets, options.end_ms);
-        if options.start_ms > 0 {
-            passthrough.seek(options.start_ms)?;
-        } else {
+        if options.start_ms == 0 {
             passthrough.fill()?;
         }
-        track.way = Way::Pass(Box::new(passthrough));
+        let mut detour = Detour::new(passthrough, &options.encoder);
+        detour.begin(&options.filters, options.start_ms)?;
+        track.way = Way::Pass(Box::new(detour));
         track.leave_passthrough_when_stuck()?;
         Ok(track)
     }
@@ -163,7 +198,7 @@ impl Track {
     ) -> Result<Option<FrameInfo>, AudioError> {
         loop {
             match &mut self.way {
-                Way::Pass(passthrough) => match passthrough.next_frame(out)? {
+                Way::Pass(detour) => match detour.next_frame(out)? {
                     Passed::Frame(frame) => return Ok(Some(frame)),
                     Passed::End => return Ok(None),
                     Passed::MustDecode => self.leave_passthrough_when_stuck()?,
@@ -177,8 +212,8 @@ impl Track {
     /// Goes over to decoding at a packet that cannot be passed through.
     fn leave_passthrough_when_stuck(&mut self) -> Result<(), AudioError> {
         match std::mem::replace(&mut self.way, Way::Over) {
-            Way::Pass(passthrough) if passthrough.is_stuck() => {
-                let (pcm, position_ms) = passthrough.into_pcm()?;
+            Way::Pass(detour) if detour.is_stuck() => {
+                let (pcm, position_ms) = detour.into_passthrough().into_pcm()?;
                 self.transcode_opus(pcm, position_ms, true)
             }
             way => {
@@ -195,7 +230,8 @@ impl Track {
         sought: bool,
     ) -> Result<(), AudioError> {
         let source = PcmSource::Opus(Box::new(pcm));
-        let (settings, end_ms) = (&self.options.encoder, self.options.end_ms);
+        let settings = (&self.options.encoder, &self.options.filters);
+        let end_ms = self.options.end_ms;
         let transcode = Transcode::new(source, settings, start_ms, end_ms, sought)?;
         self.way = Way::Transcode(Box::new(transcode));
         self.info.passthrough = false;

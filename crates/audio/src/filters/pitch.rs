@@ -18,7 +18,7 @@ const CUTOFF: f64 = 0.475;
 /// Frames kept behind the present one: half of the longest filter, and some.
 const PAST: usize = 256;
 /// Frames that may lie unused at the front before the rest is moved there.
-const SLACK: usize = 4_096;
+const SLACK: usize = 1_024;
 /// Frames taken from the stretcher at once.
 const PIECE: usize = 64;
 
@@ -106,7 +106,8 @@ impl Pitch {
         made
     }
 
-    fn is_straight(&self) -> bool {
+    /// Whether frames are handed on as they are.
+    pub(super) fn is_straight(&self) -> bool {
         self.factor == 1.0
     }
 

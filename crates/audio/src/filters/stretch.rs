@@ -16,7 +16,7 @@ const REACH: usize = 480;
 const LONG: f64 = 3_840.0;
 const SHORT: f64 = 1_920.0;
 /// Frames that may lie unused at the front before the rest is moved there.
-const SLACK: usize = 4_096;
+const SLACK: usize = 1_024;
 
 #[derive(Clone, Debug)]
 pub(super) struct Stretch {

@@ -58,8 +58,10 @@ impl Timescale {
 
     /// Frames to feed before `count` more can be pulled, or at least some.
     pub(super) fn missing(&self, count: usize) -> usize {
+        // A frame too many would lie here for good when nothing else is held back.
+        let between = usize::from(!self.pitch.is_straight());
         self.stretch
-            .missing((count as f64 * self.factor) as usize + 1)
+            .missing((count as f64 * self.factor) as usize + between)
     }
 
     /// Input frames that were fed and are not heard yet.

@@ -110,6 +110,14 @@ impl Encoder {
         )
     }
 
+    /// Makes frames that do not build on what a receiver has decoded before, at some cost in quality.
+    pub fn set_independent(&mut self, independent: bool) -> Result<(), OpusError> {
+        self.set(
+            sys::OPUS_SET_PREDICTION_DISABLED_REQUEST,
+            c_int::from(independent),
+        )
+    }
+
     /// Forgets the past, as after a seek. Settings stay.
     pub fn reset(&mut self) -> Result<(), OpusError> {
         // SAFETY: OPUS_RESET_STATE takes no further argument; the state is live and ours.
@@ -122,7 +130,7 @@ impl Encoder {
     }
 
     fn set(&mut self, request: c_int, value: c_int) -> Result<(), OpusError> {
-        // SAFETY: both requests used here take exactly one `opus_int32`, which is a C int.
+        // SAFETY: all requests used here take exactly one `opus_int32`, which is a C int.
         check(unsafe { sys::opus_encoder_ctl(self.state.as_ptr(), request, value) })
     }
 
