@@ -1,7 +1,7 @@
 /** Transport encryption by other people's code: node:crypto for AES-GCM, libsodium for the rest. */
 
 import { createCipheriv, createDecipheriv } from "node:crypto";
-import sodium from "sodium-native";
+import { sodium } from "./packages.ts";
 
 /** The modes a simulator can offer, best first. */
 export const MODES = [
@@ -64,9 +64,9 @@ export function seal(
   const sealed = Buffer.alloc(plain.length + TAG);
   const nonce = padded(nonceBytes, 24);
   if (mode === "aead_xchacha20_poly1305_rtpsize") {
-    sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(sealed, plain, head, null, nonce, key);
+    sodium().crypto_aead_xchacha20poly1305_ietf_encrypt(sealed, plain, head, null, nonce, key);
   } else {
-    sodium.crypto_secretbox_easy(sealed, plain, nonce, key);
+    sodium().crypto_secretbox_easy(sealed, plain, nonce, key);
   }
   return Buffer.concat([head, sealed, suffix]);
 }
@@ -91,10 +91,10 @@ function decrypt(
     }
     const nonce = padded(nonceBytes, 24);
     if (mode === "aead_xchacha20_poly1305_rtpsize") {
-      sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(plain, null, body, head, nonce, key);
+      sodium().crypto_aead_xchacha20poly1305_ietf_decrypt(plain, null, body, head, nonce, key);
       return plain;
     }
-    return sodium.crypto_secretbox_open_easy(plain, body, nonce, key) ? plain : undefined;
+    return sodium().crypto_secretbox_open_easy(plain, body, nonce, key) ? plain : undefined;
   } catch {
     return undefined;
   }

@@ -1,7 +1,7 @@
 /** From heard packets to sound: places them by their timestamps and decodes them with libopus. */
 
 import { open } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { opusCodec } from "./packages.ts";
 import { FRAME_SAMPLES } from "./stream-check.ts";
 import { wavHeader } from "./wav.ts";
 
@@ -78,7 +78,7 @@ export function withoutGaps(packets: readonly HeardPacket[]): Uint8Array[] {
 
 /** Decodes in order; a packet that libopus refuses stays silent. */
 function* decoded(packets: readonly HeardPacket[]): Generator<{ at: number; values: Int16Array }> {
-  const decoder = createDecoder();
+  const decoder = opusCodec();
   for (const { at, packet } of placed(packets)) {
     try {
       const bytes = decoder.decode(packet.opus);
@@ -119,17 +119,4 @@ function stepBetween(before: HeardPacket, packet: HeardPacket): number {
 
 function bytesOf(samples: Int16Array): Buffer {
   return Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
-}
-
-interface OpusDecoder {
-  decode(packet: Buffer): Buffer;
-}
-
-/** Loaded when first needed: who only counts packets needs no decoder. */
-function createDecoder(): OpusDecoder {
-  const require = createRequire(import.meta.url);
-  const { OpusEncoder } = require("@discordjs/opus") as {
-    OpusEncoder: new (rate: number, channels: number) => OpusDecoder;
-  };
-  return new OpusEncoder(RATE, CHANNELS);
 }

@@ -1,6 +1,6 @@
-/** Opus frames of a test tone, made by libopus through `@discordjs/opus`. */
+/** Opus frames of a test tone, made by libopus. */
 
-import { createRequire } from "node:module";
+import { opusCodec } from "./packages.ts";
 
 /** What {@link toneFrames} makes. */
 export interface ToneOptions {
@@ -17,14 +17,10 @@ const CHANNELS = 2;
 const FRAME_SAMPLES = 960;
 const FRAMES_PER_SECOND = 50;
 
-interface OpusEncoder {
-  encode(pcm: Buffer): Buffer;
-}
-
 /** A sine as Opus packets of 20 ms, 48 kHz stereo. No two packets are alike, so each can be told from the others. */
 export function toneFrames(options: ToneOptions = {}): Buffer[] {
   const { seconds = 1, frequencyHz = 440, amplitude = 0.4 } = options;
-  const encoder = createEncoder();
+  const encoder = opusCodec();
   const count = Math.round(seconds * FRAMES_PER_SECOND);
   return Array.from({ length: count }, (_, frame) => {
     const pcm = new Int16Array(FRAME_SAMPLES * CHANNELS);
@@ -34,13 +30,4 @@ export function toneFrames(options: ToneOptions = {}): Buffer[] {
     }
     return encoder.encode(Buffer.from(pcm.buffer));
   });
-}
-
-/** Loaded when first needed, as for decoding. */
-function createEncoder(): OpusEncoder {
-  const require = createRequire(import.meta.url);
-  const { OpusEncoder } = require("@discordjs/opus") as {
-    OpusEncoder: new (rate: number, channels: number) => OpusEncoder;
-  };
-  return new OpusEncoder(RATE, CHANNELS);
 }
