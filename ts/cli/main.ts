@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** `cadenza`: the command line. */
 
 import { Command } from "commander";

@@ -1,0 +1,71 @@
+// Collects the licences of everything that is linked into the addon, for the platform packages.
+
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fail, root } from "./prepare.mjs";
+
+const LICENCE_FILE = /^(licen[cs]e|copying|notice|unlicense)([-._].*)?$/i;
+/** Where a crate carries the sources of a C library, that library's licence is in there, too. */
+const VENDORED = ["opus", "vendor", "libopus", "c_src"];
+
+/**
+ * One text with every crate in the addon, its licence and the licence's words; the same words appear once.
+ *
+ * @returns {string}
+ */
+export function collectLicences() {
+  const crates = linkedCrates();
+  const texts = new Map();
+  for (const crate of crates) {
+    for (const text of licenceTexts(dirname(crate.manifest_path))) {
+      texts.set(text, [...(texts.get(text) ?? []), `${crate.name} ${crate.version}`]);
+    }
+  }
+  const list = crates.map(
+    ({ name, version, license }) => `${name} ${version}: ${license ?? "see below"}`,
+  );
+  const words = [...texts].map(
+    ([text, names]) => `${rule}\n${names.join(", ")}\n${rule}\n\n${text}`,
+  );
+  return ["The native addon of cadenza contains these crates:", list.join("\n"), ...words, ""].join(
+    "\n\n",
+  );
+}
+
+const rule = "-".repeat(80);
+
+/** Crates in the closure of the binding's ordinary dependencies, on every platform, sorted by name. */
+function linkedCrates() {
+  const tree = cargo(
+    "tree",
+    "-p",
+    "cadenza-binding",
+    "-e",
+    "normal",
+    "--target",
+    "all",
+    "--prefix",
+    "none",
+  );
+  const linked = new Set(tree.split("\n").map((line) => line.split(" ").slice(0, 2).join(" ")));
+  return JSON.parse(cargo("metadata", "--format-version", "1"))
+    .packages.filter(({ name, version, source }) => source && linked.has(`${name} v${version}`))
+    .sort((a, b) => a.name.localeCompare(b.name) || a.version.localeCompare(b.version));
+}
+
+function cargo(...args) {
+  const limits = { cwd: root, encoding: "utf8", maxBuffer: 256 * 1024 * 1024 };
+  const { status, stdout, stderr, error } = spawnSync("cargo", [...args, "--locked"], limits);
+  if (status !== 0) fail(`cargo ${args[0]} failed: ${stderr ?? error}`);
+  return stdout;
+}
+
+function licenceTexts(folder) {
+  const folders = [folder, ...VENDORED.map((name) => join(folder, name)).filter(existsSync)];
+  return folders.flatMap((place) =>
+    readdirSync(place, { withFileTypes: true })
+      .filter((entry) => entry.isFile() && LICENCE_FILE.test(entry.name))
+      .map((entry) => readFileSync(join(place, entry.name), "utf8").trim()),
+  );
+}
