@@ -26,6 +26,9 @@ const OPS: { [Name in OpName]: Op<Name> } = {
   list_players: listPlayers,
 };
 
+/** The names of all ops. */
+export const OP_NAMES: readonly string[] = Object.keys(OPS);
+
 const MAX_REQUEST_ID = 100;
 
 /** What an answer says about the frame it answers, as far as that could be read. */
@@ -91,7 +94,7 @@ function readOp(name: unknown): Op<OpName> {
     throw new OpError("filters_unavailable", "Filters are not available yet.", "op");
   }
   if (Object.hasOwn(OPS, name)) return OPS[name as OpName] as Op<OpName>;
-  const known = Object.keys(OPS).join(", ");
+  const known = OP_NAMES.join(", ");
   throw new OpError("unknown_op", `The op is not known; there are ${known} and set_filter.`, "op");
 }
 
