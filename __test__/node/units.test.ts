@@ -1,10 +1,13 @@
 /** Track ids and configuration. */
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import test from "ava";
+import { ATTEMPT_WINDOW_MS, AttemptLimit, MAX_ATTEMPTS } from "../../ts/node/attempts.ts";
 import {
+  CONFIG_KEYS,
   decodeTrackId,
   encodeTrackId,
   readConfigFile,
@@ -99,4 +102,65 @@ test("the environment and files are read with their types", (t) => {
   writeFileSync(file, "- 1");
   t.throws(() => readConfigFile(file), { code: "bad_config", message: /not a table/ });
   t.throws(() => readConfigFile(join(folder, "none")), { code: "bad_config" });
+});
+
+test("the documentation has every key of the configuration, with what it takes", (t) => {
+  const document = readFileSync(
+    new URL("../../docs/reference/configuration.md", import.meta.url),
+    "utf8",
+  );
+  const rows = document.split("\n").filter((line) => line.startsWith("| `"));
+  const expected = Object.entries(CONFIG_KEYS).map(([name, key]) => {
+    const { about, allowed, fallback } = key;
+    const byDefault =
+      fallback === undefined
+        ? "required"
+        : fallback === null
+          ? "none"
+          : `\`${JSON.stringify(fallback).replaceAll('"', "")}\``;
+    return `| \`${name}\` | ${allowed} | ${byDefault} | ${about} |`;
+  });
+  t.deepEqual(rows, expected);
+});
+
+test("the example configuration names every key, and its values are the defaults", (t) => {
+  const path = fileURLToPath(new URL("../../examples/cadenza.yaml", import.meta.url));
+  const text = readFileSync(path, "utf8");
+  for (const name of Object.keys(CONFIG_KEYS)) t.true(text.includes(`${name}:`), name);
+  const config = resolveConfig(readConfigFile(path));
+  for (const [name, { fallback }] of Object.entries(CONFIG_KEYS)) {
+    if (fallback === undefined || name === "allowed_folders") continue;
+    t.deepEqual(config[name as keyof typeof config], fallback, name);
+  }
+});
+
+test("the password can lie in a file of its own", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "cadenza-config-"));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, "secret"), "correct-horse\n");
+  writeFileSync(join(folder, "node.yaml"), "password_file: secret\n");
+  const input = readConfigFile(join(folder, "node.yaml"));
+  t.is(resolveConfig(input).password, "correct-horse");
+  t.is(resolveConfig({ ...input, password: "another-one" }).password, "another-one");
+  const missing = { password_file: join(folder, "none") };
+  t.throws(() => resolveConfig(missing), { code: "bad_config", message: /password_file.*ENOENT/ });
+  writeFileSync(join(folder, "secret"), "short\n");
+  const error = t.throws(() => resolveConfig(input), { code: "bad_config" });
+  t.false(error?.message.includes("short"));
+});
+
+test("an address that guesses is not listened to for a minute; this machine's own is", (t) => {
+  const limit = new AttemptLimit();
+  const guess = (address: string, nowMs: number): void => {
+    for (let count = 0; count < MAX_ATTEMPTS; count++) limit.wrong(address, nowMs);
+  };
+  guess("10.0.0.1", 0);
+  t.true(limit.blocks("10.0.0.1", 1000));
+  t.false(limit.blocks("10.0.0.2", 1000));
+  t.false(limit.blocks("10.0.0.1", ATTEMPT_WINDOW_MS));
+  guess("::ffff:127.0.0.1", 0);
+  t.false(limit.blocks("::ffff:127.0.0.1", 1));
+  for (let other = 0; other < 10_001; other++) limit.wrong(`a${other}`, 0);
+  guess("10.0.0.1", 0);
+  t.true(limit.blocks("10.0.0.1", 1), "the newest is remembered");
 });
