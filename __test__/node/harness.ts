@@ -2,10 +2,16 @@
 
 import { once } from "node:events";
 import { WebSocket } from "ws";
-import { encodeTrackId, type NodeConfigInput, PlayerNode } from "../../ts/node/index.ts";
+import {
+  encodeTrackId,
+  type NodeConfigInput,
+  type NodeParts,
+  PlayerNode,
+} from "../../ts/node/index.ts";
 import type { EventMessage, NodeEvent } from "../../ts/node/ops/protocol.ts";
 import type { Logger } from "../../ts/support/logger.ts";
 import { type FakeCall, FakeCalls } from "./fake-voice.ts";
+import { protocolProblems } from "./protocol-schema.ts";
 
 export const PASSWORD = "correct horse battery";
 export const BOT = "104694319306248192";
@@ -43,7 +49,11 @@ export class TestNode implements AsyncDisposable {
     this.#calls = calls;
   }
 
-  static async start(config: NodeConfigInput = {}, logger?: Logger): Promise<TestNode> {
+  static async start(
+    config: NodeConfigInput = {},
+    logger?: Logger,
+    parts: NodeParts = {},
+  ): Promise<TestNode> {
     const calls = new Map<string, FakeCalls[]>();
     const makeCalls = (userId: string): FakeCalls => {
       const made = new FakeCalls();
@@ -52,7 +62,7 @@ export class TestNode implements AsyncDisposable {
     };
     const node = await PlayerNode.start(
       { port: 0, password: PASSWORD, player_update_interval_ms: 60_000, ...config },
-      { makeCalls, ...(logger ? { logger } : {}) },
+      { makeCalls, ...(logger ? { logger } : {}), ...parts },
     );
     return new TestNode(node, calls);
   }
@@ -79,6 +89,8 @@ export class TestNode implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.#clients) client.socket.terminate();
     await this.node.close();
+    const wrong = this.#clients.flatMap((client) => client.wrong);
+    if (wrong.length > 0) throw new Error(`messages break the schema: ${wrong.join("; ")}`);
   }
 }
 
@@ -86,6 +98,10 @@ export class TestNode implements AsyncDisposable {
 export class TestClient {
   readonly socket: WebSocket;
   readonly events: NodeEvent[] = [];
+  /** What was wrong with messages of the node, by the published schema. */
+  readonly wrong: string[] = [];
+  /** Number of the last event that had one. */
+  lastEvent = 0;
   readonly closed: Promise<number>;
   #read = 0;
   readonly #waiting = new Set<() => void>();
@@ -94,9 +110,10 @@ export class TestClient {
   private constructor(socket: WebSocket) {
     this.socket = socket;
     socket.on("message", (data) => {
-      const { op, d } = JSON.parse(String(data)) as EventMessage;
-      if (op !== "event") throw new Error(`the node sent the op ${op}`);
-      this.events.push(d);
+      const message = JSON.parse(String(data)) as EventMessage;
+      this.wrong.push(...protocolProblems(message));
+      this.events.push(message.d);
+      if (message.s !== undefined) this.lastEvent = message.s;
       this.#wake();
     });
     socket.on("error", () => undefined);

@@ -103,7 +103,6 @@ test("the first event is ready", async (t) => {
   await using node = await TestNode.start();
   const client = await node.connect({ "Client-Name": "a test" });
   const [ready] = client.events;
-  t.is(client.events.length, 1);
   t.like(ready, { type: "ready", version: "1", user_id: BOT, resumed: false, complete: true });
 });
 

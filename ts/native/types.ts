@@ -19,6 +19,8 @@ export interface EngineOptions {
   decodeWorkers?: number;
   /** Lets HTTP sources reach loopback, link-local and private addresses. Default false. */
   allowPrivateHosts?: boolean;
+  /** Milliseconds without a frame after which a track counts as stuck. Default 10 000. */
+  stallMs?: number;
 }
 
 /** Where a call's packets go. `generation` comes back in events, so that late ones can be told apart. */
@@ -97,6 +99,10 @@ export interface LatenessSummary {
   p99Us: number;
   p999Us: number;
   maxUs: number;
+  /** All of them added up. */
+  sumUs?: number;
+  /** How many left at most so late, for a few bounds in rising order; exact to 1/16 of the bound. */
+  within?: { boundUs: number; count: number }[];
 }
 
 /** One sending thread. */

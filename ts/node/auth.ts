@@ -2,14 +2,8 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
+import type { Refusal } from "./http.ts";
 import { isSnowflake } from "./ops/fields.ts";
-
-/** A refusal: HTTP status, stable code and a sentence. */
-export interface Refusal {
-  status: 400 | 401 | 404 | 503;
-  code: string;
-  message: string;
-}
 
 /** A client that may connect. */
 export interface Client {

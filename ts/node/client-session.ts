@@ -9,7 +9,7 @@ import { CLOSE_REPLACED, ClientSocket } from "./client-socket.ts";
 import { EventLog, type Missed } from "./event-log.ts";
 import { OpError } from "./ops/fields.ts";
 import type { OpResult } from "./ops/op.ts";
-import type { Done, Failed, NodeEvent } from "./ops/protocol.ts";
+import type { Done, Failed, NodeEvent, Stats } from "./ops/protocol.ts";
 import { type Envelope, type ReadCommand, readCommand } from "./ops/table.ts";
 import type { Players } from "./players.ts";
 
@@ -23,6 +23,10 @@ export interface SessionParts {
   /** Milliseconds that players outlive their client's socket. */
   resumeTimeoutMs: number;
   logger: Logger;
+  /** Sees every event that is told. */
+  observe: (event: NodeEvent) => void;
+  /** How the node stands, apart from this bot's players. */
+  nodeStats: () => Omit<Stats, "type" | "players" | "playing">;
   /** Called once, when the session begins to end and takes no other socket. */
   ending: (ended: Promise<void>) => void;
 }
@@ -50,6 +54,11 @@ export class ClientSession {
     this.#players = parts.makePlayers((event) => this.tell(event));
   }
 
+  /** The bot. */
+  get userId(): string {
+    return this.#parts.userId;
+  }
+
   /** The bot's players. */
   get players(): Players {
     return this.#players;
@@ -73,7 +82,17 @@ export class ClientSession {
     this.#socket = socket;
     const asked = sessionId === this.id ? lastEvent : undefined;
     this.#greet(socket, asked === undefined ? undefined : this.#log.since(asked));
+    this.tellStats();
     for (const player of this.#players) player.update();
+  }
+
+  /** Tells the client how the node stands. */
+  tellStats(): void {
+    if (!this.#socket) return;
+    const players = [...this.#players];
+    const playing = players.filter(({ standing }) => standing === "playing").length;
+    const ours = { players: players.length, playing };
+    this.tell({ type: "stats", ...ours, ...this.#parts.nodeStats() });
   }
 
   #greet(socket: ClientSocket, missed: Missed | undefined): void {
@@ -111,6 +130,7 @@ export class ClientSession {
 
   /** Tells the client; what it misses while it is away is kept for it. */
   tell(event: NodeEvent): void {
+    this.#parts.observe(event);
     const message = MOMENTARY.has(event.type)
       ? JSON.stringify({ op: "event", d: event })
       : this.#log.add((s) => JSON.stringify({ op: "event", s, d: event }));

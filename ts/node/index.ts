@@ -3,6 +3,7 @@
 export { PROTOCOL_VERSION } from "./client-session.ts";
 export {
   CONFIG_KEYS,
+  type ConfigKey,
   type NodeConfig,
   type NodeConfigInput,
   readConfigFile,

@@ -18,6 +18,8 @@ export interface NodePlayerParts {
   call: CallPort;
   tracks: Tracks;
   updateIntervalMs: number;
+  /** Throws when the node takes no track where nothing has played for so many milliseconds. */
+  admitTrack: (silentMs: number) => void;
   tell: (event: NodeEvent) => void;
 }
 
@@ -29,6 +31,8 @@ export class NodePlayer {
   #track: number | undefined;
   /** The play that still looks its track up. */
   #opening: AbortController | undefined;
+  /** When something played last; a new player counts as heard, since it has just been let in. */
+  #heardAt = performance.now();
   #destroyed = false;
 
   constructor(parts: NodePlayerParts) {
@@ -76,6 +80,7 @@ export class NodePlayer {
       const message = "A track plays, and replace is false; nothing was changed.";
       throw new OpError("already_playing", message);
     }
+    if (!player.playing) this.#parts.admitTrack(performance.now() - this.#heardAt);
     this.#opening = new AbortController();
     const source = await this.#parts.tracks.open(d.track_id, this.#opening.signal);
     this.#opening = undefined;
@@ -121,7 +126,7 @@ export class NodePlayer {
       track_id: this.#track === undefined ? null : this.#idOf(this.#track),
       position: Math.round(call.player.positionMs),
       paused: call.player.paused,
-      connected: call.status === "ready",
+      connected: this.connected,
       ping: call.ping ? Math.round(call.ping.lastMs * 10) / 10 : null,
       packets_sent: stats?.packetsSent ?? 0,
       packets_late: stats?.packetsLate ?? 0,
@@ -129,9 +134,21 @@ export class NodePlayer {
     };
   }
 
-  /** Whether a track plays or is paused. */
-  get playing(): boolean {
-    return this.#parts.call.player.playing;
+  /** Whether something is heard, could be, or not. */
+  get standing(): "playing" | "paused" | "idle" {
+    const { player } = this.#parts.call;
+    if (!player.playing) return "idle";
+    return player.paused ? "paused" : "playing";
+  }
+
+  /** Whether the voice connection can carry sound. */
+  get connected(): boolean {
+    return this.#parts.call.status === "ready";
+  }
+
+  /** Frames that wait while a track plays. */
+  get queueFrames(): number | undefined {
+    return this.standing === "playing" ? this.#parts.call.stats()?.queueFrames : undefined;
   }
 
   /** Tells how things stand. */
@@ -189,6 +206,7 @@ export class NodePlayer {
   #onEnd(track: number, reason: PlayerEndReason): void {
     const about = { guild_id: this.#parts.guildId, track_id: this.#idOf(track) };
     this.#trackIds.delete(track);
+    this.#heardAt = performance.now();
     if (this.#track === track) this.#track = undefined;
     this.#tell({ type: "track_end", ...about, reason: endReason(reason) });
     this.update();

@@ -1,5 +1,6 @@
 /** The players of one bot, by guild. */
 
+import type { Admission } from "./admission.ts";
 import { NodePlayer } from "./node-player.ts";
 import { OpError } from "./ops/fields.ts";
 import type { LoadResult, NodeEvent, PlayerList } from "./ops/protocol.ts";
@@ -17,8 +18,7 @@ export interface PlayersParts {
   tracks: Tracks;
   updateIntervalMs: number;
   maxPlayers: number;
-  /** Throws when the node cannot carry another player. */
-  admit: () => void;
+  admission: Admission;
   tell: (event: NodeEvent) => void;
 }
 
@@ -57,14 +57,19 @@ export class Players implements Iterable<NodePlayer> {
   open(guildId: string): NodePlayer {
     const known = this.#byGuild.get(guildId);
     if (known) return known;
-    const { calls, maxPlayers, admit, ...rest } = this.#parts;
+    const { calls, maxPlayers, admission, ...rest } = this.#parts;
     this.#ended.signal.throwIfAborted();
     if (this.#byGuild.size >= maxPlayers) {
       const message = `This node carries ${maxPlayers} players per bot at most (max_players).`;
       throw new OpError("too_many_players", message);
     }
-    admit();
-    const player = new NodePlayer({ ...rest, guildId, call: calls.connection(guildId) });
+    admission.player();
+    const player = new NodePlayer({
+      ...rest,
+      guildId,
+      call: calls.connection(guildId),
+      admitTrack: (silentMs) => admission.track(silentMs),
+    });
     this.#byGuild.set(guildId, player);
     return player;
   }
