@@ -1,4 +1,4 @@
-/** A simulated member's end of DAVE, over @snazzah/davey with the workarounds that it needs (dave.md 3 and 9). */
+/** A simulated member's end of DAVE, over @snazzah/davey with the workarounds that it needs. */
 
 import { VoiceOpcode } from "../../gateway/opcodes.ts";
 import type { DaveClientMessage } from "../client-messages.ts";

@@ -1,4 +1,4 @@
-/** The MLS delivery service of one call: who is proposed to whom, whose commit counts, and who is welcomed (dave.md 4, 5). */
+/** The MLS delivery service of one call: who is proposed to whom, whose commit counts, and who is welcomed. */
 
 import { VoiceOpcode } from "../../gateway/opcodes.ts";
 import { MalformedError, u16 } from "./bytes.ts";

@@ -1,4 +1,4 @@
-/** The voice gateway as MLS external sender: signs the proposals that add and remove members (dave.md 5.3). */
+/** The voice gateway as MLS external sender: signs the proposals that add and remove members. */
 
 import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { u8, u16, u32, u64, vec } from "./bytes.ts";

@@ -1,4 +1,4 @@
-/** DAVE's frame format over node:crypto (dave.md 6 and 7), written apart from every library that is tested with it. */
+/** DAVE's frame format over node:crypto, written apart from every library that is tested with it. */
 
 import { createCipheriv, createDecipheriv, createHmac } from "node:crypto";
 import { u16, u32, vec } from "./bytes.ts";

@@ -1,4 +1,4 @@
-/** One MLS group as its delivery service sees it: epoch, leaves and proposals, but no secrets and no tree (dave.md 5). */
+/** One MLS group as its delivery service sees it: epoch, leaves and proposals, but no secrets and no tree. */
 
 import type { ExternalSender, SignedProposal } from "./external-sender.ts";
 import { type Commit, type KeyPackage, narrowWelcome, type Welcome } from "./mls.ts";

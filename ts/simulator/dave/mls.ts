@@ -1,4 +1,4 @@
-/** What members send to the gateway: key packages, commits and welcomes, read as far as a gateway can (dave.md 5). */
+/** What members send to the gateway: key packages, commits and welcomes, read as far as a gateway can. */
 
 import { createPublicKey, verify } from "node:crypto";
 import { ByteReader, MalformedError, u16, vec } from "./bytes.ts";

@@ -1,4 +1,4 @@
-/** End-to-end encryption of one channel as the voice gateway runs it: versions, transitions and the group (dave.md 12.4). */
+/** End-to-end encryption of one channel as the voice gateway runs it: versions, transitions and the group. */
 
 import { VoiceOpcode } from "../../gateway/opcodes.ts";
 import type { DaveClientMessage, Refusal } from "../client-messages.ts";
