@@ -1,7 +1,8 @@
 /** A user played by the simulator: present in a channel, speaking into it, hearing what the others say. */
 
 import type { DaveClientMessage } from "./client-messages.ts";
-import { DaveClient, type DaveStatus } from "./dave/client.ts";
+import { DaveClient } from "./dave/client.ts";
+import type { DaveStatus } from "./dave/client-status.ts";
 import { type DaveyKeyPair, loadDavey } from "./dave/davey.ts";
 import { DaveInbox } from "./dave/inbox.ts";
 import type { DaveRooms } from "./dave/rooms.ts";

@@ -2,7 +2,7 @@
 
 import { CadenzaError } from "../support/errors.ts";
 import { Core } from "./core.ts";
-import type { DaveChannel } from "./dave/room.ts";
+import type { DaveChannel } from "./dave/channel.ts";
 import type { FaultControls } from "./faults.ts";
 import type { SimGuild } from "./guild.ts";
 import type { Listener, ListenerOptions } from "./listener.ts";

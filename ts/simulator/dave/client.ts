@@ -3,6 +3,7 @@
 import { VoiceOpcode } from "../../gateway/opcodes.ts";
 import type { DaveClientMessage } from "../client-messages.ts";
 import { MalformedError, vec } from "./bytes.ts";
+import type { DaveClientCounts, DaveStatus } from "./client-status.ts";
 import type { Davey, DaveyKeyPair, DaveySession } from "./davey.ts";
 import { parseFrame } from "./frame-codec.ts";
 import { type ProposalMessage, splitProposals } from "./mls.ts";
@@ -10,6 +11,8 @@ import { type ProposalMessage, splitProposals } from "./mls.ts";
 const SILENCE_FRAME = Buffer.from([0xf8, 0xff, 0xfe]);
 /** Plaintext may still be under way for so long after encryption began. */
 const PLAIN_GRACE_MS = 10_000;
+/** Own commits that are remembered within an epoch. */
+const MAX_COMMITS = 100;
 const APPEND = 0;
 const REVOKE = 1;
 const AUDIO = 0;
@@ -24,37 +27,6 @@ export interface DaveClientOptions {
   keys: DaveyKeyPair;
   /** Sends a message to the voice gateway. */
   reply: (message: DaveClientMessage) => void;
-}
-
-/** What a simulated member can tell about its end-to-end encryption. */
-export interface DaveStatus {
-  /** Version in force. */
-  version: number;
-  /** Whether it can be heard: it has keys, or version 0 is in force. */
-  isReady: boolean;
-  /** Epoch of its group; 0 before it has one. */
-  epoch: number;
-  /** Everybody in the group, itself included. */
-  members: string[];
-  /** The same for everybody in an epoch; empty before there is a group. */
-  privacyCode: string;
-  counts: Readonly<DaveClientCounts>;
-}
-
-/** What a client did so far. */
-export interface DaveClientCounts {
-  commits: number;
-  /** Commits and Welcomes that it could not use (op 31). */
-  failures: number;
-  /** Messages that made no sense to it. */
-  ignored: number;
-  /** Frames of others: decrypted, passed on in clear, not usable. */
-  opened: number;
-  plain: number;
-  unopened: number;
-  /** Own frames: encrypted, and kept back because there was no key. */
-  sealed: number;
-  held: number;
 }
 
 /** One MLS life after another, for one voice session. */
@@ -77,6 +49,8 @@ export class DaveClient {
   /** Adds of this epoch: davey leaves out the Welcome for those of an earlier message. */
   #adds: ProposalMessage[] = [];
   #lastCommit: Buffer | undefined;
+  /** Own commits of this epoch before the last: davey has forgotten them, and would take the last for them. */
+  #formerCommits: Buffer[] = [];
   #externalSender: Buffer | undefined;
   #version = 0;
   #isDescribed = false;
@@ -184,7 +158,7 @@ export class DaveClient {
     this.#session.reinit(1, userId, channelId, keys);
     this.#hasGroup = false;
     this.#adds = [];
-    this.#lastCommit = undefined;
+    this.#forgetCommits();
     this.#sendKeyPackage();
   }
 
@@ -227,16 +201,21 @@ export class DaveClient {
 
   #sendCommit(commit: Buffer, welcome: Buffer | undefined): void {
     this.counts.commits += 1;
+    if (this.#lastCommit) this.#formerCommits.push(this.#lastCommit);
+    if (this.#formerCommits.length > MAX_COMMITS) this.#formerCommits.shift();
     this.#lastCommit = commit;
     const payload = Buffer.concat([commit, welcome ?? Buffer.alloc(0)]);
     this.#options.reply({ op: VoiceOpcode.MlsCommitWelcome, payload });
   }
 
   #announced(id: number, commit: Buffer): void {
-    const isForeign = !this.#hasGroup && !this.#lastCommit?.equals(commit);
+    const own = [...this.#formerCommits, this.#lastCommit];
+    const isForeign = !this.#hasGroup && !own.some((known) => known?.equals(commit));
     // Somebody else founded the group; our Welcome is under way.
     if (isForeign) this.counts.ignored += 1;
-    else this.#change(id, () => this.#session.processCommit(commit));
+    else if (this.#formerCommits.some((former) => former.equals(commit))) {
+      this.#fail(id, "a commit of ours that was replaced");
+    } else this.#change(id, () => this.#session.processCommit(commit));
   }
 
   /** Enters a new epoch; the keys of receivers are there at once, and with davey the sender's, too. */
@@ -248,8 +227,13 @@ export class DaveClient {
     }
     this.#hasGroup = true;
     this.#adds = [];
-    this.#lastCommit = undefined;
+    this.#forgetCommits();
     this.#prepare(id, Math.max(1, this.#version));
+  }
+
+  #forgetCommits(): void {
+    this.#lastCommit = undefined;
+    this.#formerCommits = [];
   }
 
   #fail(id: number, why: string): void {

@@ -83,6 +83,9 @@ export class Delivery {
     if (keyPackage.userId !== peer.userId) {
       throw new MalformedError(`the key package is user ${keyPackage.userId}'s`);
     }
+    if (!peer.noteReference(keyPackage.ref)) {
+      throw new MalformedError("the key package was sent before");
+    }
     this.#takeBack(peer);
     peer.keyPackage = keyPackage;
     if (this.#group.leafOf(peer) !== undefined) this.#lose(peer);

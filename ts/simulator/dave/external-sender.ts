@@ -100,16 +100,18 @@ export function signedContent(label: string, content: Uint8Array): Buffer {
   return Buffer.concat([vec(Buffer.from(`MLS 1.0 ${label}`)), vec(content)]);
 }
 
-function signWithLabel(key: KeyObject, label: string, content: Uint8Array): Buffer {
+/** RFC 9420, section 5.1.2; the signature is DER. */
+export function signWithLabel(key: KeyObject, label: string, content: Uint8Array): Buffer {
   return sign("sha256", signedContent(label, content), key);
 }
 
-function newKey(): KeyObject {
+/** A fresh signing key on P-256. */
+export function newKey(): KeyObject {
   return generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
 }
 
-/** The uncompressed point. */
-function publicKeyBytes(key: KeyObject): Buffer {
+/** The uncompressed point of a key, 65 bytes. */
+export function publicKeyBytes(key: KeyObject): Buffer {
   const { x = "", y = "" } = key.export({ format: "jwk" });
   return Buffer.concat([u8(4), Buffer.from(x, "base64url"), Buffer.from(y, "base64url")]);
 }

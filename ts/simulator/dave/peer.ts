@@ -1,6 +1,7 @@
 /** One client in an end-to-end encrypted channel, as the server knows it. */
 
 import type { VoiceSession } from "../session.ts";
+import { madeForOthers } from "./forged.ts";
 import { parseFrame } from "./frame-codec.ts";
 import type { KeyPackage } from "./mls.ts";
 import type { DaveMessage, DaveSettings } from "./settings.ts";
@@ -34,6 +35,8 @@ export class Peer {
   readonly #timers = new Set<NodeJS.Timeout>();
   #missing: NodeJS.Timeout | undefined;
   readonly #keyPackagesMs: number[] = [];
+  /** References of its latest key packages, each good for one use. */
+  readonly #keyPackages = new Set<string>();
   #lastNonce = 0;
   /** New keys that it may have begun before, in the count of the channel. */
   #usedKeys: number;
@@ -111,6 +114,18 @@ export class Peer {
     return nowMs - (this.#keyPackagesMs.shift() ?? 0) > KEY_PACKAGE_WINDOW_MS;
   }
 
+  /** Notes a key package's reference; false when it came before. */
+  noteReference(ref: Buffer): boolean {
+    const hex = ref.toString("hex");
+    if (this.#keyPackages.has(hex)) return false;
+    this.#keyPackages.add(hex);
+    for (const oldest of this.#keyPackages) {
+      if (this.#keyPackages.size <= MAX_KEY_PACKAGES) break;
+      this.#keyPackages.delete(oldest);
+    }
+    return true;
+  }
+
   /** Sends nothing more that was delayed. */
   close(): void {
     this.isGone = true;
@@ -127,6 +142,7 @@ export class Peer {
     const fate = this.#settings.fateOf(message);
     if (fate === "drop") return;
     if (fate === "corrupt") return this.#out(corrupted(message));
+    if (fate === "foreign") return this.#out(foreign(message));
     if (typeof fate === "object" && "delayMs" in fate) {
       const timer = setTimeout(() => {
         this.#timers.delete(timer);
@@ -143,6 +159,12 @@ export class Peer {
     if (payload) this.session.sendBinary(op, payload);
     else this.session.sendNumbered(op, d);
   }
+}
+
+function foreign(message: DaveMessage): DaveMessage {
+  const { op, payload } = message;
+  if (!payload || (op !== 29 && op !== 30)) return message;
+  return { ...message, payload: madeForOthers(op, payload) };
 }
 
 /** The message with a bit of its last bytes changed, where signatures and ciphertexts are. */

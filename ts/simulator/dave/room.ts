@@ -4,43 +4,16 @@ import { VoiceOpcode } from "../../gateway/opcodes.ts";
 import type { DaveClientMessage, Refusal } from "../client-messages.ts";
 import type { VoiceSession } from "../session.ts";
 import { MalformedError } from "./bytes.ts";
-import { type CommitCounts, Delivery, type DeliveryHost } from "./delivery.ts";
-import { ExternalSender } from "./external-sender.ts";
+import type { DaveChannel, DaveCounts } from "./channel.ts";
+import { Delivery, type DeliveryHost } from "./delivery.ts";
+import { appendMessage, ExternalSender } from "./external-sender.ts";
+import { type HostileProposal, hostileProposal } from "./forged.ts";
 import { Peer } from "./peer.ts";
 import type { DaveSettings } from "./settings.ts";
 import { Transitions } from "./transitions.ts";
 
-/** What happened in a channel so far. */
-export interface DaveCounts {
-  commits: Readonly<CommitCounts>;
-  /** Reports of a bad commit or Welcome (op 31). */
-  failures: number;
-  /** Transitions that were executed because somebody did not answer in time. */
-  timeouts: number;
-}
-
-/** End-to-end encryption in a channel, as tests see it. */
-export interface DaveChannel {
-  /** The version in force, or the one that a transition under way leads to. */
-  readonly version: number;
-  /** Commits of the present group; 0 while none stands. */
-  readonly epoch: number;
-  /** User ids of the group's members by leaf; undefined for a blank one. */
-  readonly members: (string | undefined)[];
-  /** Transitions that were announced but not executed. */
-  readonly pendingTransitions: number[];
-  /** Users whose commits are held back, or gathered until one is chosen. */
-  readonly waitingCommits: string[];
-  readonly counts: DaveCounts;
-  /** Ends encryption: op 21 with version 0, then op 22 once all are ready. */
-  downgrade(): void;
-  /** Begins encryption in a call without: op 24 with epoch 1, then a first group. */
-  upgrade(): void;
-  /** Begins anew with a new group, as when the gateway lost its state: op 24 with epoch 1 to every member. */
-  restart(): void;
-  /** Sends op 25 with another key to everybody, as no sound server does within a call. */
-  renewExternalSender(): void;
-}
+/** A user that is in no call. */
+const STRANGER = "999000000000000999";
 
 /** One channel; call follows call in it. */
 export class DaveRoom implements DeliveryHost, DaveChannel {
@@ -220,6 +193,14 @@ export class DaveRoom implements DeliveryHost, DaveChannel {
   renewExternalSender(): void {
     this.#sender = new ExternalSender(this.channelId);
     for (const session of this.#peers.keys()) this.introduce(session);
+  }
+
+  sendHostileProposal(kind: HostileProposal, userId = STRANGER): void {
+    const { epoch } = this.#delivery.group;
+    const proposal = hostileProposal(kind, this.#sender, { epoch, userId });
+    for (const peer of this.#delivery.group.healthy) {
+      peer.sendBinary(VoiceOpcode.MlsProposals, appendMessage([proposal]));
+    }
   }
 
   /** Chooses among the commits that were held back. */

@@ -17,7 +17,10 @@ export type DaveMessageFate =
   | "pass"
   | "drop"
   | "duplicate"
+  /** A bit near its end is changed. */
   | "corrupt"
+  /** Ops 29 and 30: another group's commit, or a Welcome for another key package. */
+  | "foreign"
   | { delayMs: number }
   | { payload: Buffer }
   | { d: Record<string, unknown> };
