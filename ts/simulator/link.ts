@@ -3,7 +3,7 @@
 import type { SeededRandom } from "./random.ts";
 
 /** A swapped packet goes on alone when nothing follows it for so long. */
-const SWAP_LIMIT_MS = 100;
+const SWAP_LIMIT_MS = 500;
 
 /** What becomes of one packet. */
 export type LinkDecision = "pass" | "drop" | "duplicate" | "swap" | "corrupt" | { delayMs: number };

@@ -105,7 +105,7 @@ export class DiscordSimulator {
   /**
    * A user played by the simulator, who can speak in the channel and hears the others there.
    *
-   * @throws CadenzaError `channel_full`; `dave_unavailable` in an encrypted channel without @snazzah/davey,
+   * @throws CadenzaError `channel_full`; `package_missing` in an encrypted channel without @snazzah/davey,
    * `dave_required` there with the option `dave: false`.
    */
   member(options: MemberOptions): SimMember {

@@ -1,7 +1,6 @@
 /** The optional package that simulated members encrypt with, loaded when the first of them needs it. */
 
-import { createRequire } from "node:module";
-import { CadenzaError } from "../../support/errors.ts";
+import { optionalPackage } from "../packages.ts";
 
 /** A signing key pair: 32 and 65 bytes. */
 export interface DaveyKeyPair {
@@ -46,16 +45,8 @@ export interface Davey {
 /**
  * Loads @snazzah/davey.
  *
- * @throws CadenzaError `dave_unavailable` when it is not installed.
+ * @throws CadenzaError `package_missing` when it is not installed.
  */
 export function loadDavey(): Davey {
-  try {
-    return createRequire(import.meta.url)("@snazzah/davey") as Davey;
-  } catch (cause) {
-    throw new CadenzaError(
-      "dave_unavailable",
-      "Members of an end-to-end encrypted channel need a package: npm install @snazzah/davey",
-      { cause },
-    );
-  }
+  return optionalPackage<Davey>("@snazzah/davey", "members of an end-to-end encrypted channel");
 }
