@@ -67,6 +67,7 @@ export class Core implements GatewayHost, WorldHost, AirHost, DownlinkHost, Memb
         if (session.media) this.#descriptions.send(session, session.media.mode);
       },
       loseEndpoint: (guildId) => this.world.loseEndpoint(this.world.guild(guildId)),
+      reidentify: (userId) => this.world.reidentify(userId),
       renewTokens: (guildId) => this.world.renewTokens(this.world.guild(guildId)),
       moveServer: (guildId, closeCode) => this.#moveServer(guildId, closeCode),
     };

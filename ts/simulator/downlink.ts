@@ -7,7 +7,11 @@ import { Link } from "./link.ts";
 import type { AudioPacket } from "./media-server.ts";
 import type { SeededRandom } from "./random.ts";
 import { rtcpDatagram } from "./rtcp.ts";
-import type { VoiceSession } from "./session.ts";
+import type { MediaKey, VoiceSession } from "./session.ts";
+
+/** VP8, as clients number it. */
+const VIDEO_PAYLOAD_TYPE = 103;
+const VIDEO_BYTES = 600;
 
 /** What the downlink needs from the simulator around it. */
 export interface DownlinkHost {
@@ -40,6 +44,7 @@ export class Downlink {
     const { sequence } = packet;
     const datagram = forwarded(packet, to, to.media, faults.forwarded, random);
     this.#linkTo(to).carry(datagram, { toUserId: to.seed.userId, ssrc, sequence });
+    if (random.chance(faults.forwarded.foreignShare)) this.#video(packet, to, to.media);
     const nowMs = performance.now();
     const { rtcpIntervalMs } = faults.forwarded;
     if (rtcpIntervalMs === 0) return;
@@ -74,6 +79,19 @@ export class Downlink {
     for (const session of [...this.#links.keys()]) this.forget(session);
     const stranger = this.#stranger;
     if (stranger) await new Promise<void>((resolve) => stranger.close(() => resolve()));
+  }
+
+  /** Sends what looks like a packet of the speaker's video. */
+  #video(beside: AudioPacket, to: VoiceSession, media: MediaKey): void {
+    const { faults, random } = this.#host;
+    const header = Buffer.from(beside.header);
+    header.writeUInt8(VIDEO_PAYLOAD_TYPE, 1);
+    header.writeUInt32BE((header.readUInt32BE(8) + 1) >>> 0, 8);
+    const opus = random.bytes(VIDEO_BYTES);
+    this.#host.send(
+      to,
+      forwarded({ ...beside, header, opus }, to, media, faults.forwarded, random),
+    );
   }
 
   #linkTo(to: VoiceSession): Link {

@@ -37,6 +37,7 @@ export interface FaultActions {
   datagram(session: VoiceSession, datagram: Buffer, source: "server" | "stranger"): void;
   rtcp(session: VoiceSession, isBroken: boolean): void;
   loseEndpoint(guildId: string): void;
+  reidentify(userId: string): void;
   renewTokens(guildId: string): void;
   moveServer(guildId: string, closeCode: number | undefined): Promise<void>;
 }
@@ -214,6 +215,11 @@ export class FaultControls {
   /** Takes the voice server of a guild away: VOICE_SERVER_UPDATE with endpoint null. */
   endpointNull(guildId: string): void {
     this.#actions.loseEndpoint(guildId);
+  }
+
+  /** Begins a new main-gateway session for a user: its voice states and voice sessions are void. */
+  reconnectMainGateway(userId: string): void {
+    this.#actions.reidentify(userId);
   }
 
   /** Gives the users of a guild new tokens: VOICE_SERVER_UPDATE with the same endpoint. */

@@ -20,4 +20,6 @@ export type { Problem, ProblemCode } from "./problems.ts";
 export type { HeardPacket } from "./recording.ts";
 export type { SessionCounts, SessionInfo } from "./session.ts";
 export { DiscordSimulator, type SimCredentials, type StrayDatagrams } from "./simulator.ts";
+export type { SwitchHelp, SwitchPlace } from "./switch-table.ts";
+export { readSwitch, SWITCH_GROUPS } from "./switches.ts";
 export { type ToneOptions, toneFrames } from "./tone.ts";

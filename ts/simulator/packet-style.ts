@@ -18,6 +18,8 @@ export interface ForwardedAudio {
   wrongPaddingShare: number;
   /** Share (0–1) of the packets with the marker bit. */
   markerShare: number;
+  /** Share (0–1) of the packets beside which a packet of video comes, with an SSRC of its own. */
+  foreignShare: number;
   /** Byte order of the nonce counter. */
   counter: "big_endian" | "little_endian";
   /** The counter's first value. */
@@ -41,6 +43,7 @@ export function ordinaryAudio(): ForwardedAudio {
     paddingShare: 0.1,
     wrongPaddingShare: 0,
     markerShare: 0,
+    foreignShare: 0,
     counter: "big_endian",
     firstCounter: 0,
     rtcpIntervalMs: 0,
