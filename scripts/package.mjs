@@ -1,9 +1,9 @@
 // `npm run package`: packs what is published, the main package and one package for each platform whose addon is there.
 //
-//   node scripts/package.mjs [--artifacts DIR] [--out DIR]
+//   node scripts/package.mjs [--artifacts DIR] [--out DIR] [--all]
 //
 // --artifacts holds addons that other machines built (cadenza.PLATFORM.node); without it the addon of this machine is
-// built. Tarballs go to --out, by default packages/.
+// built. Tarballs go to --out, by default packages/. With --all a platform without an addon is an error.
 
 import {
   cpSync,
@@ -23,7 +23,7 @@ import { ensureAddon, ensurePackages, fail, root, run } from "./prepare.mjs";
 const MAX_ADDON_BYTES = 8_000_000;
 
 const { values } = parseArgs({
-  options: { artifacts: { type: "string" }, out: { type: "string" } },
+  options: { artifacts: { type: "string" }, out: { type: "string" }, all: { type: "boolean" } },
 });
 const out = resolve(values.out ?? join(root, "packages"));
 const stage = join(out, "stage");
@@ -46,6 +46,9 @@ function stagePlatforms(artifacts) {
   run(process.execPath, [cli, "create-npm-dirs", "--npm-dir", npm], { stdio: ["ignore", 2, 2] });
   const all = readdirSync(npm);
   const built = all.filter((name) => existsSync(join(artifacts, `cadenza.${name}.node`)));
+  if (values.all && built.length < all.length) {
+    fail(`Of ${all.join(", ")} only ${built.join(", ")} are in ${artifacts}.`);
+  }
   if (built.length === 0) fail(`There is no addon in ${artifacts}; run \`npm run build:native\`.`);
   for (const name of built) fillPlatform(join(npm, name), join(artifacts, `cadenza.${name}.node`));
   return { all, built: built.map((name) => join(npm, name)) };

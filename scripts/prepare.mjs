@@ -40,8 +40,10 @@ export function ensureAddon() {
 /**
  * Builds the addon and writes the loader and its types. Optimised, unless CADENZA_ADDON_PROFILE=dev asks for a
  * quick build while the core is being changed.
+ *
+ * @param {string[]} flags more flags of `napi build`, such as `--target`
  */
-export function buildAddon() {
+export function buildAddon(flags = []) {
   const cli = join(root, "node_modules/@napi-rs/cli/dist/cli.js");
   const profile = process.env.CADENZA_ADDON_PROFILE === "dev" ? [] : ["--release"];
   const args = [cli, "build", "--platform", ...profile, "--no-const-enum"];
@@ -52,7 +54,7 @@ export function buildAddon() {
     "ts/native/generated",
   ];
   const names = ["--js", "binding.cjs", "--dts", "binding.d.ts"];
-  run(process.execPath, [...args, ...places, ...names], { stdio: ["ignore", 2, 2] });
+  run(process.execPath, [...args, ...places, ...names, ...flags], { stdio: ["ignore", 2, 2] });
 }
 
 function checkTool(tool, remedy) {
