@@ -14,6 +14,8 @@
 //! but time. Linux only: it sleeps with `clock_nanosleep` and polls with `epoll`.
 
 #![forbid(unsafe_code)]
+// Set by scripts/sanitize.sh: the compiler then checks that a tick makes no call that can wait.
+#![cfg_attr(cadenza_rtsan, feature(sanitize))]
 
 pub mod clock;
 mod config;

@@ -112,6 +112,7 @@ impl<C: Clock, S: PacketSink> Pacer<C, S> {
     }
 
     /// Does all that is due, and says when to come again; `None` means when a command arrives.
+    #[cfg_attr(cadenza_rtsan, sanitize(realtime = "nonblocking"))]
     pub fn tick(&mut self) -> Option<u64> {
         let began_ns = self.clock.now_ns();
         self.apply_commands(began_ns);
