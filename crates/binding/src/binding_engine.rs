@@ -18,7 +18,7 @@ use crate::stats::{BindingEngineStats, BindingFlowStats};
 /// The engine: pacer, decode and IO threads.
 #[napi]
 pub struct BindingEngine {
-    engine: Arc<Engine>,
+    pub(crate) engine: Arc<Engine>,
 }
 
 #[napi]

@@ -4,6 +4,7 @@
 //! in `ts/native` turns them into errors. Events wait in the engine's bounded queue until JavaScript
 //! drains them in a batch after one coalesced wake-up.
 
+mod addresses;
 mod binding_engine;
 mod event;
 mod failure;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cadenza_proto::transport::TransportMode;
 use rustix::rand::{GetRandomFlags, getrandom};
 
+use crate::addresses::TransportAddresses;
 use crate::config::{EngineConfig, PlayRequest};
 use crate::control::{Control, Keys, OpenTransport, PlayingTrack, Pushing, Table};
 use crate::event::{EndReason, EngineEvent, EventQueue, Wake};
@@ -23,7 +24,7 @@ use crate::{EngineError, FlowId};
 /// Calls return at once; what comes of them arrives as [`EngineEvent`]s. Calls that concern one flow
 /// take effect in the order in which they were made. Dropping the engine shuts it down.
 pub struct Engine {
-    control: Arc<Control>,
+    pub(crate) control: Arc<Control>,
     /// Taken before the control mutex by every call that starts or ends a feed, so that feeds are
     /// told in the same order as pacers.
     feeds: Mutex<Option<FeedHost>>,
@@ -95,6 +96,7 @@ impl Engine {
                 generation,
                 ssrc,
                 failed: false,
+                addresses: TransportAddresses::of(&socket, remote),
             });
             entry.shared.set_rtt_us(None);
             self.receiver.open(Transport {

@@ -17,6 +17,7 @@
 // Set by scripts/sanitize.sh: the compiler then checks that a tick makes no call that can wait.
 #![cfg_attr(cadenza_rtsan, feature(sanitize))]
 
+mod addresses;
 pub mod clock;
 mod config;
 mod control;
@@ -35,6 +36,7 @@ pub mod transport;
 pub use cadenza_audio::{EncoderSettings, TrackInfo};
 pub use cadenza_proto::transport::TransportMode;
 
+pub use addresses::TransportAddresses;
 pub use config::{EngineConfig, PlayRequest};
 pub use engine::Engine;
 pub use error::EngineError;

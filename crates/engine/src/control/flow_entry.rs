@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cadenza_proto::transport::TransportMode;
 
 use super::PlayingTrack;
+use crate::addresses::TransportAddresses;
 use crate::flow::FlowShared;
 use crate::frame_queue::{FrameMeta, FrameProducer, MAX_FRAME_LEN, QueueDepth};
 use crate::stats::FlowStats;
@@ -38,6 +39,7 @@ pub(crate) struct OpenTransport {
     pub(crate) ssrc: u32,
     /// Whether its failure was told.
     pub(crate) failed: bool,
+    pub(crate) addresses: Option<TransportAddresses>,
 }
 
 /// Mode and key of a session. Has no `Debug` on purpose.

@@ -78,8 +78,11 @@ impl<H> Flow<H> {
         std::mem::replace(&mut self.link, link)
     }
 
-    /// Installs keys. Returns the former session.
-    pub(crate) fn set_session(&mut self, session: Box<Session>) -> Option<Box<Session>> {
+    /// Installs keys. Returns the former session; where only its key was replaced, its numbering goes on.
+    pub(crate) fn set_session(&mut self, mut session: Box<Session>) -> Option<Box<Session>> {
+        if let (true, Some(former)) = (self.live, &self.session) {
+            session.continue_stream(former);
+        }
         self.live = self.link.is_some();
         self.session.replace(session)
     }

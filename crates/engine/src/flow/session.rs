@@ -51,6 +51,13 @@ impl Session {
         self.ssrc = Ssrc(ssrc);
     }
 
+    /// Goes on in the numbering of another session of the same stream.
+    pub(crate) fn continue_stream(&mut self, former: &Session) {
+        if former.ssrc == self.ssrc {
+            self.rtp = former.rtp;
+        }
+    }
+
     /// Whether sound may be sent.
     pub(crate) fn is_ready(&self) -> bool {
         self.frames.is_ready()

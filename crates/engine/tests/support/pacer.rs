@@ -18,7 +18,7 @@ pub const MILLI: u64 = 1_000_000;
 pub const PERIOD: u64 = 20 * MILLI;
 pub const STALL_MS: u32 = 10_000;
 pub const MODE: TransportMode = TransportMode::Aes256GcmRtpsize;
-const KEY: [u8; 32] = [3; 32];
+pub const KEY: [u8; 32] = [3; 32];
 
 /// The engine's view of a clock moved by hand.
 #[derive(Clone, Default)]
