@@ -31,6 +31,10 @@ export class FakeFlow implements FlowLike {
   closeTransport(): void {}
   close(): void {}
 
+  addresses(): undefined {
+    return undefined;
+  }
+
   play(request: PlayRequest): void {
     const before = this.playing;
     this.plays.push(request);

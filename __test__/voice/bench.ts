@@ -53,13 +53,33 @@ export async function openBench(options: BenchOptions = {}) {
       };
       connection.on("stateChange", watch);
     });
+  /** Resolves when a condition holds; looked at whenever the connection changes its status. */
+  const until = (condition: () => boolean): Promise<void> =>
+    new Promise((resolve) => {
+      const watch = (): void => {
+        if (!condition()) return;
+        connection.off("stateChange", watch);
+        resolve();
+      };
+      connection.on("stateChange", watch);
+      watch();
+    });
   const close = async (): Promise<void> => {
     await manager.close();
     await engine.close();
     await simulator.close();
   };
   const world = { simulator, engine, mainGateway, manager, connection, listener };
-  return { ...world, guildId, channelId, userId, hears, reached, [Symbol.asyncDispose]: close };
+  return {
+    ...world,
+    guildId,
+    channelId,
+    userId,
+    hears,
+    reached,
+    until,
+    [Symbol.asyncDispose]: close,
+  };
 }
 
 /** What {@link openBench} gives. */

@@ -4,6 +4,7 @@ import { CadenzaError } from "../support/errors.ts";
 import { toFlowEvent } from "./events.ts";
 import type { BindingEngine } from "./generated/binding.js";
 import { loadBinding } from "./load.ts";
+import { type TransportAddresses, toTransportAddresses } from "./transport.ts";
 import type {
   EngineLike,
   EngineOptions,
@@ -154,6 +155,13 @@ export class Flow implements FlowLike {
   /** Counters and state, read without stopping the flow; undefined after {@link Flow.close}. */
   stats(): FlowStats | undefined {
     return this.#closed ? undefined : (this.#native.flowStats(this.#id) ?? undefined);
+  }
+
+  /** Both ends of the open transport; undefined where there is none. */
+  addresses(): TransportAddresses | undefined {
+    return this.#closed
+      ? undefined
+      : toTransportAddresses(this.#native.transportAddresses(this.#id));
   }
 
   /** Ends the flow. Idempotent. */

@@ -1,6 +1,7 @@
 /** The only door to the Rust engine. */
 
 export { Engine, Flow } from "./engine.ts";
+export type { TransportAddresses, UdpAddress } from "./transport.ts";
 export type {
   EngineLike,
   EngineOptions,

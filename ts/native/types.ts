@@ -1,5 +1,7 @@
 /** The shapes that cross between TypeScript and the Rust engine, and the interfaces a fake can stand in for. */
 
+import type { TransportAddresses } from "./transport.ts";
+
 /** A transport encryption mode, spelled as on the wire. */
 export type TransportMode =
   | "aead_aes256_gcm_rtpsize"
@@ -135,6 +137,8 @@ export interface FlowLike {
   /** Hands 20 ms Opus packets to the flow; returns how many were taken. */
   pushFrames(frames: readonly Uint8Array[]): number;
   stats(): FlowStats | undefined;
+  /** Both ends of the open transport; undefined where there is none. */
+  addresses(): TransportAddresses | undefined;
   close(): void;
 }
 

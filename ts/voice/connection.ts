@@ -1,18 +1,14 @@
 /** One bot's voice connection in one guild: performs what the gateway machine decides. */
 
 import {
-  type CreateGateway,
   type GatewayLike,
   type GatewayStatus,
-  type MachineConfig,
   type Reason,
   type ServerMessage,
-  type TlsOptions,
   type VoiceCredentials,
   VoiceGateway,
 } from "../gateway/index.ts";
 import type {
-  EngineLike,
   FlowEvent,
   FlowLike,
   FlowStats,
@@ -21,10 +17,16 @@ import type {
 } from "../native/types.ts";
 import { SafeEmitter } from "../support/emitter.ts";
 import { CadenzaError } from "../support/errors.ts";
-import type { Logger } from "../support/logger.ts";
+import { CallTransport } from "./call-transport.ts";
+import type { ConnectionEvents, ConnectionParts } from "./connection-parts.ts";
+import type { VoiceFlags } from "./factories.ts";
+import { FramePorts } from "./frame-ports.ts";
+import type { OpusFrameProvider, OpusFrameReceiver } from "./frames.ts";
 import { Membership } from "./membership.ts";
 import { Player } from "./player.ts";
 import { type JoinOptions, untilReady } from "./ready.ts";
+import { SsrcMap } from "./ssrc-map.ts";
+import type { UdpLike } from "./udp-connection.ts";
 
 const KICKED = {
   code: "kicked",
@@ -34,30 +36,6 @@ const MAIN_GATEWAY_UNAVAILABLE = {
   code: "main_gateway_unavailable",
   message: "The main gateway did not take the voice state update.",
 };
-
-/** Events of a {@link VoiceConnection}. */
-export type ConnectionEvents = {
-  stateChange: [status: GatewayStatus, reason: Reason | undefined];
-  /** Messages about others, and those this version does not know, as they came. */
-  peer: [message: ServerMessage];
-  ping: [ms: number];
-  destroyed: [];
-};
-
-/** What a connection is made of; given by the manager. */
-export interface ConnectionParts {
-  guildId: string;
-  userId: string;
-  engine: EngineLike;
-  machine: MachineConfig;
-  tls: TlsOptions;
-  logger: Logger;
-  /** Sends the main gateway's op 4; undefined where somebody else owns the main gateway. */
-  updateVoiceState: ((channelId: string | null) => boolean) | undefined;
-  forget: () => void;
-  /** Makes the gateway. Default: a {@link VoiceGateway}. */
-  createGateway?: CreateGateway;
-}
 
 /** A voice connection. Create it with `VoiceManager.connection`. */
 export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
@@ -69,6 +47,10 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
   readonly #parts: ConnectionParts;
   readonly #flow: FlowLike;
   readonly #membership: Membership;
+  readonly #transport: CallTransport;
+  readonly #ssrcs = new SsrcMap();
+  readonly #ports: FramePorts;
+  #flags: VoiceFlags = { selfMute: false, selfDeaf: true };
   #destroyed: Promise<void> | undefined;
 
   constructor(parts: ConnectionParts) {
@@ -76,7 +58,9 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
     this.#parts = parts;
     this.guildId = parts.guildId;
     this.gateway = this.#createGateway();
-    this.#membership = new Membership(parts, parts.updateVoiceState, {
+    const { updateVoiceState } = parts;
+    const ask = updateVoiceState && ((id: string | null) => updateVoiceState(id, this.#flags));
+    this.#membership = new Membership(parts, ask, {
       credentials: (credentials) => this.gateway.provide(credentials),
       awaiting: () => this.gateway.awaitCredentials(),
       serverLost: () => this.serverLost(),
@@ -85,6 +69,8 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
     });
     this.#flow = parts.engine.createFlow((event) => this.#onFlowEvent(event));
     this.player = new Player(this.#flow, (flags) => this.gateway.setSpeaking(flags));
+    this.#transport = new CallTransport(this.#flow, parts.factories?.udp, () => this.gateway);
+    this.#ports = this.#createPorts();
   }
 
   /** Where the connection stands. */
@@ -95,6 +81,11 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
   /** Why it stands there, where there is something to say. */
   get reason(): Reason | undefined {
     return this.gateway.reason;
+  }
+
+  /** The UDP side of the call. */
+  get udp(): UdpLike {
+    return this.#transport.udp;
   }
 
   /** The channel the bot is in or on its way to. */
@@ -131,7 +122,13 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
         "Joining needs the option sendPayload, or credentials through provide().",
       );
     }
-    if (this.status === "ready" && channelId === this.channelId) return;
+    const { selfMute = this.#flags.selfMute, selfDeaf = this.#flags.selfDeaf } = options;
+    const same = selfMute === this.#flags.selfMute && selfDeaf === this.#flags.selfDeaf;
+    this.#flags = { selfMute, selfDeaf };
+    if (this.status === "ready" && channelId === this.channelId) {
+      if (!same) this.#parts.updateVoiceState?.(channelId, this.#flags);
+      return;
+    }
     this.gateway.awaitCredentials();
     if (!this.#membership.join(channelId)) {
       this.gateway.close(MAIN_GATEWAY_UNAVAILABLE);
@@ -168,6 +165,29 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
     this.#membership.onVoiceServer(token, endpoint);
   }
 
+  /** Whose stream an SSRC is; undefined until the voice server has said. */
+  userIdBySsrc(ssrc: number): string | undefined {
+    return this.#ssrcs.userOf(ssrc);
+  }
+
+  /**
+   * Sets the speaking flags, bits of `SpeakingFlags`. What plays sets them by itself: Microphone while it
+   * sounds, None after five silence frames.
+   */
+  setSpeaking(flags: number): void {
+    this.gateway.setSpeaking(flags);
+  }
+
+  /** Sends what a provider gives, until another is set, or none; each is told when it is no longer asked. */
+  setOpusFrameProvider(provider: OpusFrameProvider | undefined): void {
+    this.#ports.setProvider(provider);
+  }
+
+  /** Gives the frames of others to a receiver, until another is set, or none; each is told at its end. */
+  setOpusFrameReceiver(receiver: OpusFrameReceiver | undefined): void {
+    this.#ports.setReceiver(receiver);
+  }
+
   /** Ends the connection for good; resolves when its sockets are closed. Idempotent. */
   destroy(): Promise<void> {
     this.#destroyed ??= this.#destroy();
@@ -179,6 +199,7 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
   }
 
   async #destroy(): Promise<void> {
+    this.#ports.close();
     this.leave();
     this.#membership.close();
     const gone = this.gateway.destroy();
@@ -190,30 +211,44 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
 
   #createGateway(): GatewayLike {
     const { guildId, machine: config, tls, logger } = this.#parts;
-    const create = this.#parts.createGateway ?? ((parts) => new VoiceGateway(parts));
+    const create = this.#parts.factories?.gateway ?? ((parts) => new VoiceGateway(parts));
     const host = {
-      openTransport: (target: TransportTarget) => this.#flow.openTransport(target),
-      startSession: (session: SessionKeys) => this.#flow.startSession(session),
-      closeTransport: () => this.#flow.closeTransport(),
+      openTransport: (target: TransportTarget) => {
+        this.#ssrcs.clear();
+        this.#transport.open(target);
+      },
+      startSession: (session: SessionKeys) => this.#transport.startSession(session),
+      closeTransport: () => this.#transport.close(),
       rejoin: () => this.#membership.rejoin(),
     };
     const gateway = create({ host, config, tls, logger, context: { guildId } });
     gateway.on("stateChange", (status, reason) => this.emit("stateChange", status, reason));
     gateway.on("latency", (ms) => this.emit("ping", ms));
+    gateway.on("message", (message) => this.#onMessage(message));
     gateway.on("peer", (message) => this.emit("peer", message));
     return gateway;
   }
 
+  #createPorts(): FramePorts {
+    const { factories, logger, guildId } = this.#parts;
+    const { player, udp } = this;
+    const setSpeaking = (flags: number): void => this.setSpeaking(flags);
+    const failed = ({ code, message }: CadenzaError): void =>
+      logger.warn({ guildId, code }, message);
+    const userIdBySsrc = (ssrc: number): string | undefined => this.userIdBySsrc(ssrc);
+    const parts = { player, udp, setSpeaking, failed, userIdBySsrc };
+    return new FramePorts(parts, factories);
+  }
+
+  #onMessage(message: ServerMessage): void {
+    const gone = this.#ssrcs.handle(message);
+    if (gone !== undefined) this.#ports.cleanupUser(gone);
+  }
+
   #onFlowEvent(event: FlowEvent): void {
-    switch (event.type) {
-      case "discovered":
-        return this.gateway.discovered(event);
-      case "discovery_failed":
-        return this.gateway.transportFailed({ ...event, message: event.reason });
-      case "transport_failed":
-        return this.gateway.transportFailed(event);
-      default:
-        return this.player.handle(event);
-    }
+    this.#transport.handle(event);
+    this.player.handle(event);
   }
 }
+
+export type { ConnectionEvents, ConnectionParts };

@@ -5,14 +5,12 @@ import { Engine } from "../native/index.ts";
 import type { EngineLike } from "../native/types.ts";
 import { CadenzaError } from "../support/errors.ts";
 import { type Logger, silentLogger } from "../support/logger.ts";
+import type { GatewayAdapterCreator } from "./adapter.ts";
 import { VoiceConnection } from "./connection.ts";
+import type { Factories } from "./factories.ts";
+import { parseVoiceServer, parseVoiceState } from "./main-gateway-events.ts";
+import { MainGatewayLink, type VoiceStateUpdatePayload } from "./main-gateway-link.ts";
 import { type GatewayOptions, resolveGatewayOptions } from "./options.ts";
-
-/** The main gateway's op 4, as it goes to the shard of the guild. */
-export interface VoiceStateUpdatePayload {
-  op: 4;
-  d: { guild_id: string; channel_id: string | null; self_mute: boolean; self_deaf: boolean };
-}
 
 /** Options of a {@link VoiceManager}. */
 export interface VoiceManagerOptions {
@@ -29,6 +27,17 @@ export interface VoiceManagerOptions {
   gateway?: GatewayOptions;
   /** Default: silent. */
   logger?: Logger;
+  /** Makers of a connection's parts, where others than the library's own are wanted. */
+  factories?: Factories;
+}
+
+/** Options of {@link VoiceManager.connection}; they count when the connection is made. */
+export interface ConnectionOptions {
+  /**
+   * Where the guild's main-gateway events come from and op 4 goes to, instead of the manager's `sendPayload`
+   * and handlers: `guild.voiceAdapterCreator` of discord.js, unchanged.
+   */
+  adapterCreator?: GatewayAdapterCreator;
 }
 
 /** All voice connections of one bot. Iterable. */
@@ -48,14 +57,28 @@ export class VoiceManager implements Iterable<VoiceConnection> {
     this.#machine = resolveGatewayOptions(options.gateway ?? {});
   }
 
-  /** The connection of a guild; the same one until it is destroyed. */
-  connection(guildId: string): VoiceConnection {
+  /**
+   * The connection of a guild; the same one until it is destroyed.
+   *
+   * @throws CadenzaError `manager_closed` after {@link VoiceManager.close}.
+   */
+  connection(guildId: string, options: ConnectionOptions = {}): VoiceConnection {
     if (this.#closed)
       throw new CadenzaError("manager_closed", "The voice manager has been closed.");
     const known = this.#connections.get(guildId);
     if (known) return known;
     this.#engine ??= Engine.shared();
-    const { sendPayload, logger = silentLogger, gateway } = this.#options;
+    const { logger = silentLogger, gateway, factories } = this.#options;
+    let made: VoiceConnection | undefined;
+    const link = new MainGatewayLink({
+      guildId,
+      logger,
+      sendPayload: this.#options.sendPayload,
+      adapterCreator: options.adapterCreator,
+      voiceState: (d) => this.#onVoiceState(d, made),
+      voiceServer: (d) => this.#onVoiceServer(d, made),
+      destroy: () => void made?.destroy(),
+    });
     const connection = new VoiceConnection({
       guildId,
       userId: this.userId,
@@ -63,10 +86,14 @@ export class VoiceManager implements Iterable<VoiceConnection> {
       machine: this.#machine,
       tls: gateway?.tls ?? {},
       logger,
-      updateVoiceState:
-        sendPayload && ((channelId) => sendPayload(guildId, voiceStateUpdate(guildId, channelId))),
-      forget: () => this.#connections.delete(guildId),
+      updateVoiceState: link.updateVoiceState,
+      forget: () => {
+        this.#connections.delete(guildId);
+        link.destroy();
+      },
+      factories,
     });
+    made = connection;
     this.#connections.set(guildId, connection);
     return connection;
   }
@@ -76,21 +103,25 @@ export class VoiceManager implements Iterable<VoiceConnection> {
     return this.#connections.get(guildId);
   }
 
+  /** Destroys the connection of a guild, if there is one. */
+  async remove(guildId: string): Promise<void> {
+    await this.#connections.get(guildId)?.destroy();
+  }
+
+  /** Takes any dispatch of the main gateway, as raw gateway clients give them; others than the two are ignored. */
+  handleDispatch(packet: { t?: unknown; d?: unknown }): void {
+    if (packet.t === "VOICE_STATE_UPDATE") this.handleVoiceStateUpdate(packet.d);
+    else if (packet.t === "VOICE_SERVER_UPDATE") this.handleVoiceServerUpdate(packet.d);
+  }
+
   /** Takes the `d` of a VOICE_STATE_UPDATE; other users' and malformed ones are ignored. */
   handleVoiceStateUpdate(d: unknown): void {
-    const { guild_id, user_id, channel_id, session_id } = (d ?? {}) as Record<string, unknown>;
-    if (typeof guild_id !== "string" || user_id !== this.userId || typeof session_id !== "string")
-      return;
-    if (channel_id !== null && typeof channel_id !== "string") return;
-    this.#connections.get(guild_id)?.handleVoiceState(channel_id, session_id);
+    this.#onVoiceState(d);
   }
 
   /** Takes the `d` of a VOICE_SERVER_UPDATE; malformed ones are ignored. */
   handleVoiceServerUpdate(d: unknown): void {
-    const { guild_id, token, endpoint } = (d ?? {}) as Record<string, unknown>;
-    if (typeof guild_id !== "string" || typeof token !== "string") return;
-    if (endpoint !== null && typeof endpoint !== "string") return;
-    this.#connections.get(guild_id)?.handleVoiceServer(token, endpoint);
+    this.#onVoiceServer(d);
   }
 
   [Symbol.iterator](): Iterator<VoiceConnection> {
@@ -106,11 +137,21 @@ export class VoiceManager implements Iterable<VoiceConnection> {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+
+  /** @param only The one connection that an adapter feeds; undefined before it is made. */
+  #onVoiceState(d: unknown, only?: VoiceConnection): void {
+    const state = parseVoiceState(d, this.userId);
+    const connection = state && this.#connections.get(state.guildId);
+    if (only && only !== connection) return;
+    if (state) connection?.handleVoiceState(state.channelId, state.sessionId);
+  }
+
+  #onVoiceServer(d: unknown, only?: VoiceConnection): void {
+    const server = parseVoiceServer(d);
+    const connection = server && this.#connections.get(server.guildId);
+    if (only && only !== connection) return;
+    if (server) connection?.handleVoiceServer(server.token, server.endpoint);
+  }
 }
 
-function voiceStateUpdate(guildId: string, channelId: string | null): VoiceStateUpdatePayload {
-  return {
-    op: 4,
-    d: { guild_id: guildId, channel_id: channelId, self_mute: false, self_deaf: true },
-  };
-}
+export type { VoiceStateUpdatePayload };

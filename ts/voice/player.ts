@@ -72,6 +72,11 @@ export class Player extends SafeEmitter<PlayerEvents> {
     return this.#active !== undefined;
   }
 
+  /** The number of the track that is playing or paused. */
+  get track(): number | undefined {
+    return this.#active;
+  }
+
   /** Whether the player is paused. */
   get paused(): boolean {
     return this.#paused;

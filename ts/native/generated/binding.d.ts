@@ -11,6 +11,8 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 
 /** The engine: pacer, decode and IO threads. */
 export declare class BindingEngine {
+  /** The addresses of a flow's open transport, or null where there is none. */
+  transportAddresses(flow: number): BindingTransportAddresses | null
   /** Starts the engine's threads. `wake` is called, coalesced, when events wait. */
   constructor(options: BindingEngineOptions, wake: () => unknown)
   /** Creates the native side of one call; a number, or a failure. */
@@ -197,6 +199,18 @@ export interface BindingTrackInfo {
   sampleRate: number
   /** Channels of the source. */
   channels: number
+}
+
+/** Both ends of an open transport, as this machine sees them. */
+export interface BindingTransportAddresses {
+  /** IPv4 literal of this machine's end. */
+  localAddress: string
+  /** Its UDP port. */
+  localPort: number
+  /** IPv4 literal of the voice server. */
+  remoteAddress: string
+  /** Its UDP port. */
+  remotePort: number
 }
 
 /** Where a call's packets go. */
