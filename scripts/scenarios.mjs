@@ -17,7 +17,9 @@ const code = new Promise((resolve) => suite.on("close", resolve));
 const beganMs = performance.now();
 for await (const line of createInterface({ input: suite.stdout })) print(line);
 const seconds = ((performance.now() - beganMs) / 1000).toFixed(0);
-process.stdout.write(`\n${totals.passed} scenarios passed, ${totals.failed} failed, ${seconds} s\n`);
+process.stdout.write(
+  `\n${totals.passed} scenarios passed, ${totals.failed} failed, ${seconds} s\n`,
+);
 process.exit((await code) === 0 && totals.failed === 0 && totals.passed > 0 ? 0 : 1);
 
 /** A scenario on one line; of a failure also what stands below it. */

@@ -20,19 +20,36 @@ export { GatewayMessageError, type ServerMessage } from "./gateway/messages.ts";
 export { SpeakingFlags, VoiceOpcode } from "./gateway/opcodes.ts";
 export type { GatewayStatus, Reason, VoiceCredentials } from "./gateway/state.ts";
 export { VoiceGateway } from "./gateway/voice-gateway.ts";
-export { Engine } from "./native/index.ts";
+export { Engine, type TransportAddresses, type UdpAddress } from "./native/index.ts";
 export type {
   EngineLike,
   EngineOptions,
   EngineStats,
   FlowStats,
+  SessionKeys,
   SourceSpec,
   TrackInfo,
   TransportMode,
 } from "./native/types.ts";
 export { CadenzaError } from "./support/errors.ts";
 export type { Logger } from "./support/logger.ts";
+export type {
+  GatewayAdapter,
+  GatewayAdapterCreator,
+  GatewayAdapterMethods,
+} from "./voice/adapter.ts";
+export type { AudioReceiver, CreateReceiver, ReceiverParts } from "./voice/audio-receiver.ts";
+export {
+  type AudioSender,
+  type CreateSender,
+  NativeAudioSender,
+  type SenderParts,
+  TimedAudioSender,
+} from "./voice/audio-sender.ts";
+export type { CallStatistics } from "./voice/call-statistics.ts";
 export { type ConnectionEvents, VoiceConnection } from "./voice/connection.ts";
+export type { VoiceSessionState } from "./voice/connection-state.ts";
+export type { Factories, VoiceFlags } from "./voice/factories.ts";
 export {
   type OpusFrameProvider,
   type OpusFrameReceiver,
@@ -42,6 +59,7 @@ export {
   type UserFilter,
 } from "./voice/frames.ts";
 export {
+  type ConnectionOptions,
   VoiceManager,
   type VoiceManagerOptions,
   type VoiceStateUpdatePayload,
@@ -55,4 +73,13 @@ export {
   type PlayOptions,
   type TrackEndReason,
 } from "./voice/player.ts";
+export type { JoinOptions } from "./voice/ready.ts";
 export type { AudioSource, FrameSource } from "./voice/sources.ts";
+export {
+  type CreateUdp,
+  UdpConnection,
+  type UdpLike,
+  type UdpOpenOptions,
+  type UdpParts,
+  type UdpTarget,
+} from "./voice/udp-connection.ts";

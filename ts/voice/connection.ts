@@ -17,8 +17,10 @@ import type {
 } from "../native/types.ts";
 import { SafeEmitter } from "../support/emitter.ts";
 import { CadenzaError } from "../support/errors.ts";
+import { type CallStatistics, callStatistics } from "./call-statistics.ts";
 import { CallTransport } from "./call-transport.ts";
 import type { ConnectionEvents, ConnectionParts } from "./connection-parts.ts";
+import type { VoiceSessionState } from "./connection-state.ts";
 import type { VoiceFlags } from "./factories.ts";
 import { FramePorts } from "./frame-ports.ts";
 import type { OpusFrameProvider, OpusFrameReceiver } from "./frames.ts";
@@ -93,6 +95,15 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
     return this.#membership.channelId;
   }
 
+  /** Where the call stands, as one value that does not change any more. */
+  get state(): VoiceSessionState {
+    const { guildId, channelId, status, reason } = this;
+    const { ssrc, speaking } = this.gateway;
+    const { userId } = this.#parts;
+    const place = { guildId, userId, channelId };
+    return Object.freeze({ ...place, status, reason, ssrc, speaking, ...this.#flags });
+  }
+
   /** Round trip of the heartbeats, in milliseconds; undefined before the first answer. */
   get ping(): { lastMs: number; averageMs: number } | undefined {
     return this.gateway.latency;
@@ -103,9 +114,14 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
     return this.gateway.badFrames;
   }
 
-  /** Counters of the call. */
+  /** Counters of the native side alone; see {@link VoiceConnection.statistics}. */
   stats(): FlowStats | undefined {
     return this.#flow.stats();
+  }
+
+  /** Everything that is counted about the call. */
+  statistics(): CallStatistics {
+    return callStatistics(this.gateway, this.#flow);
   }
 
   /**
