@@ -35,8 +35,11 @@ export class DaveSettings {
   firstTransitionId = 1;
   /** Transition id of a channel's first group. A group made by an upgrade never has 0. */
   groupTransitionId: "zero" | "next" = "zero";
-  /** Whether op 25 comes before op 4, after it, or drawn. */
-  externalSender: "first" | "last" | "drawn" = "drawn";
+  /**
+   * Whether op 25 comes before op 4, after it, or drawn. After it is what Discord must do as a rule, for
+   * @discordjs/voice drops an earlier one.
+   */
+  externalSender: "first" | "last" | "drawn" = "last";
   /** Milliseconds for which proposals are gathered into one op 27. */
   proposalDelayMs = 0;
   /** After op 31, whether Remove and Add come in one op 27 or in two. */
