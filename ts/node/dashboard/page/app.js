@@ -37,6 +37,8 @@ const CHARTS = [
 ];
 const WIDTH = 600;
 const HEIGHT = 80;
+/** Of a second that was bad; wider than a second, so that a single one is seen on a phone. */
+const MARK_WIDTH = 6;
 /** Seconds of a player that are drawn. */
 const PLAYER_SECONDS = 60;
 const RETRY_MS = 2000;
@@ -167,8 +169,8 @@ function chart({ title, of, least, show }) {
   samples.forEach((sample, at) => {
     const judgement = model.judge(sample);
     if (judgement === "good") return;
-    const x = WIDTH - (samples.length - at) * step;
-    drawing.append(svg("rect", { class: judgement, x, y: 0, width: step, height: HEIGHT }));
+    const x = WIDTH - (samples.length - at) * step - MARK_WIDTH / 2;
+    drawing.append(svg("rect", { class: judgement, x, y: 0, width: MARK_WIDTH, height: HEIGHT }));
   });
   drawing.append(svg("path", { d: model.line(values, WIDTH, HEIGHT, top, places) }));
   const caption = element(
