@@ -19,7 +19,7 @@ export const GUILD = "490948346773635102";
 /** An id that plays, as far as the fake is concerned. */
 export const TRACK = trackId("https://example.org/song.ogg");
 
-const WAIT_MS = 10_000;
+const WAIT_MS = 30_000;
 
 /** An event of one type. */
 export type EventOf<Type extends NodeEvent["type"]> = Extract<NodeEvent, { type: Type }>;
@@ -193,8 +193,8 @@ export class TestClient {
 }
 
 /** Waits for a condition that no event announces. */
-export async function eventually(holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + WAIT_MS;
+export async function eventually(holds: () => boolean, waitMs = WAIT_MS): Promise<void> {
+  const deadline = Date.now() + waitMs;
   while (!holds()) {
     if (Date.now() > deadline) throw new Error("the condition did not come to hold");
     await new Promise((resolve) => setTimeout(resolve, 5));
