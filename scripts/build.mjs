@@ -11,3 +11,6 @@ run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "tsc
 for (const file of ["binding.cjs", "binding.d.ts"]) {
   cpSync(join(root, "ts/native/generated", file), join(dist, "native/generated", file));
 }
+cpSync(join(root, "ts/node/dashboard/page"), join(dist, "node/dashboard/page"), {
+  recursive: true,
+});

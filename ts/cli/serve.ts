@@ -60,8 +60,8 @@ async function serve(flags: Record<string, unknown>): Promise<void> {
   const config = resolveConfig({ ...file, ...readEnvironment(process.env), ...fromFlags(flags) });
   const logger = pino({ level: config.log_level });
   const node = await PlayerNode.start(config as NodeConfigInput, { logger });
-  logger.info({ url: node.url }, "the node listens");
   stopOnSignals(node, logger);
+  logger.info({ url: node.url }, "the node listens");
 }
 
 /** The first SIGTERM drains; anything after it, and SIGINT, closes. */

@@ -104,6 +104,7 @@ async function playOne(
   });
   try {
     await session.play(track, range, signal);
+    lastMs = range.endMs ?? info?.durationMs ?? lastMs;
   } finally {
     line.stop();
     connection.player.off("trackStart", onStart);
