@@ -81,16 +81,21 @@ async function simulate(flags: Flags): Promise<void> {
   );
   const tap = simulator.listen(place);
   for (const apply of now) await apply(simulator, place);
+  const told = untilTold();
   announce(simulator, place);
   const timers = later.map(({ ms, apply }) => setTimeout(() => apply(simulator, place), ms));
   if (flags.talk && members[0]) timers.push(talk(members[0]));
-  await new Promise<void>((resolve) => {
-    process.once("SIGINT", resolve);
-    process.once("SIGTERM", resolve);
-  });
+  await told;
   for (const timer of timers) clearTimeout(timer);
   await report(members[0]?.heard ?? tap, tap, flags);
   await simulator.close();
+}
+
+function untilTold(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once("SIGINT", () => resolve());
+    process.once("SIGTERM", () => resolve());
+  });
 }
 
 function start(flags: Flags): Promise<DiscordSimulator> {
