@@ -8,5 +8,6 @@ mod addresses;
 mod binding_engine;
 mod event;
 mod failure;
+mod filters;
 mod options;
 mod stats;

@@ -1,5 +1,7 @@
 //! The engine: threads, flows, and everything that can be asked of them.
 
+mod filters;
+
 use std::net::SocketAddrV4;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -161,7 +163,7 @@ impl Engine {
         let feeds = feeds.as_ref().ok_or(EngineError::ShutDown)?;
         let (producer, queue) = frame_queue(self.queue_bytes);
         let depth = queue.depth();
-        let (serial, epoch) = self.control.with(|table, events| {
+        let (serial, epoch, filters) = self.control.with(|table, events| {
             let serial = table.next_serial();
             let kind = FeedKind::Track(serial);
             let feed = Box::new(Feed::new(queue, kind, request.start_ms));
@@ -172,7 +174,7 @@ impl Engine {
             entry.last_serial = Some(serial);
             entry.pushing = None;
             entry.depth = depth;
-            Ok((serial, Arc::clone(&entry.shared.epoch)))
+            Ok((serial, Arc::clone(&entry.shared.epoch), entry.filters))
         })?;
         let load = LoadRequest {
             track: serial,
@@ -180,6 +182,7 @@ impl Engine {
             start_ms: request.start_ms,
             end_ms: request.end_ms,
             encoder: request.encoder,
+            filters,
         };
         feeds.load(flow, load, producer, epoch);
         Ok(())

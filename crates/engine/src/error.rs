@@ -2,6 +2,8 @@
 
 use std::io;
 
+use cadenza_audio::filters::OutOfRange;
+
 /// An engine call that could not be carried out. [`code`](EngineError::code) is stable; texts are not.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -9,6 +11,9 @@ pub enum EngineError {
     /// The pacer has not yet applied what was asked before; try again after a period.
     #[error("the engine has too many unfinished commands; try again in a moment")]
     Busy,
+    /// A filter setting lies outside its range; nothing was changed.
+    #[error("{0}")]
+    FilterOutOfRange(OutOfRange),
     /// A session needs a socket; open a transport first.
     #[error("the flow has no open transport")]
     NoTransport,
@@ -34,6 +39,7 @@ impl EngineError {
     pub fn code(&self) -> &'static str {
         match self {
             EngineError::Busy => "engine_busy",
+            EngineError::FilterOutOfRange(_) => "filter_out_of_range",
             EngineError::NoTransport => "no_transport",
             EngineError::ShutDown => "engine_closed",
             EngineError::SocketFailed(_) => "socket_failed",

@@ -33,6 +33,7 @@ mod stats;
 mod threads;
 pub mod transport;
 
+pub use cadenza_audio::filters;
 pub use cadenza_audio::{EncoderSettings, TrackInfo};
 pub use cadenza_proto::transport::TransportMode;
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
 use cadenza_audio::EncoderSettings;
+use cadenza_audio::filters::FilterSettings;
 use cadenza_engine::feed::{FeedConfig, FeedEvent, FeedHost, LoadRequest, SourceSpec, code};
 use cadenza_engine::frame_queue::frame_queue;
 
@@ -221,6 +222,7 @@ fn shutdown_ends_feeds_in_every_state_though_nobody_takes_events() {
             start_ms: 0,
             end_ms: None,
             encoder: EncoderSettings::default(),
+            filters: FilterSettings::default(),
         };
         host.load(feed, request, producer, Arc::new(AtomicU16::new(0)));
     };

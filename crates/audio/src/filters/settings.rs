@@ -189,17 +189,25 @@ impl Default for LowPass {
 }
 
 /// A setting outside its range.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OutOfRange {
     /// Path of the field, such as `low_pass.smoothing`.
     pub field: &'static str,
     /// What the field takes.
     pub allowed: &'static str,
+    /// What it was.
+    pub value: f64,
 }
+
+impl std::error::Error for OutOfRange {}
 
 impl fmt::Display for OutOfRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} takes {}", self.field, self.allowed)
+        write!(
+            f,
+            "{} takes {}, not {}",
+            self.field, self.allowed, self.value
+        )
     }
 }
 
@@ -338,7 +346,11 @@ fn within(
     if (least..=most).contains(&value) {
         Ok(())
     } else {
-        Err(OutOfRange { field, allowed })
+        Err(OutOfRange {
+            field,
+            allowed,
+            value,
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use cadenza_audio::filters::FilterSettings;
 use cadenza_proto::transport::TransportMode;
 
 use super::PlayingTrack;
@@ -29,6 +30,8 @@ pub(crate) struct FlowEntry {
     pub(crate) has_feed: bool,
     pub(crate) depth: QueueDepth,
     pub(crate) pushing: Option<Pushing>,
+    /// What is done to the sound of this track and of those to come.
+    pub(crate) filters: FilterSettings,
     frames_refused: AtomicU64,
 }
 
@@ -77,6 +80,7 @@ impl FlowEntry {
             has_feed: false,
             depth: QueueDepth::default(),
             pushing: None,
+            filters: FilterSettings::default(),
             frames_refused: AtomicU64::new(0),
         }
     }

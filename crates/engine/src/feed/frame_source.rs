@@ -1,5 +1,6 @@
 //! What a decode worker pulls frames from, and how it gets opened: the seam that tests replace.
 
+use cadenza_audio::filters::FilterSettings;
 use cadenza_audio::{
     ByteSource, FrameInfo, MAX_OPUS_FRAME, OpenOptions, ProbeHint, Track, TrackInfo,
 };
@@ -17,6 +18,16 @@ pub trait FrameSource: Send {
     ) -> Result<Option<FrameInfo>, FeedError>;
     /// Moves to `position_ms` of source time.
     fn seek(&mut self, position_ms: u64) -> Result<(), FeedError>;
+    /// Changes what is done to the sound. Up to `back` of the frames handed out last come again, with
+    /// the new settings; returns how many do. Sources that cannot change their sound ignore it.
+    fn set_filters(&mut self, filters: &FilterSettings, back: usize) -> Result<usize, FeedError> {
+        let _ = (filters, back);
+        Ok(0)
+    }
+    /// Says that only the last `frames` of those handed out may be asked for again.
+    fn keep(&mut self, frames: usize) {
+        let _ = frames;
+    }
 }
 
 /// Turns bytes into a [`FrameSource`].
@@ -60,5 +71,13 @@ impl FrameSource for Track {
     fn seek(&mut self, position_ms: u64) -> Result<(), FeedError> {
         Track::seek(self, position_ms)?;
         Ok(())
+    }
+
+    fn set_filters(&mut self, filters: &FilterSettings, back: usize) -> Result<usize, FeedError> {
+        Ok(Track::set_filters(self, filters, back)?)
+    }
+
+    fn keep(&mut self, frames: usize) {
+        Track::keep(self, frames);
     }
 }

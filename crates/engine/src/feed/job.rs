@@ -1,5 +1,7 @@
 //! One feed on its way from bytes to queued frames, advanced in short steps by whichever worker is free.
 
+mod revision;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +16,7 @@ use super::http::{HttpReader, HttpSource};
 use super::pool::Pool;
 use super::{FeedEvent, FeedId, file};
 use crate::frame_queue::{FrameMeta, FrameProducer};
+pub(super) use revision::FilterChange;
 
 /// Frames per step; then another feed gets its turn.
 const BATCH: usize = 16;
@@ -24,6 +27,8 @@ const FEW_BYTES: usize = 4 * 1024;
 /// Queued frames below which that is so.
 const LOW_QUEUE: usize = 12;
 const FRAME: Duration = Duration::from_millis(20);
+/// How soon a feed looks again while frames wait that are to be passed over.
+const SOON: Duration = Duration::from_millis(8);
 /// How soon a feed that waits for a wake-up looks whether anybody still listens.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -56,6 +61,10 @@ pub(super) struct Playback {
     held: Option<Frame>,
     position_ms: u32,
     finished: bool,
+    /// A change of filters that waits for the one before to be heard.
+    change: Option<FilterChange>,
+    /// Frames still to be made again, from sound that is here.
+    again: usize,
 }
 
 /// An Opus frame; an empty one marks the end.
@@ -71,6 +80,19 @@ pub(super) struct Seek {
     pub(super) epoch: u16,
 }
 
+/// What is asked of a feed between two steps.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wishes {
+    pub(super) seek: Option<Seek>,
+    pub(super) filters: Option<FilterChange>,
+}
+
+impl Wishes {
+    pub(super) fn is_empty(&self) -> bool {
+        self.seek.is_none() && self.filters.is_none()
+    }
+}
+
 /// What a worker does with a job after a step.
 pub(super) enum Next {
     /// There is more to do at once.
@@ -83,19 +105,24 @@ pub(super) enum Next {
 
 impl Job {
     /// Does a bounded amount of work, reporting what happens through `pool`.
-    pub(super) fn step(&mut self, seek: Option<Seek>, pool: &Arc<Pool>) -> Next {
+    pub(super) fn step(&mut self, wishes: Wishes, pool: &Arc<Pool>) -> Next {
         if self.producer.is_abandoned() {
             return Next::Drop;
         }
-        self.advance(seek, pool).unwrap_or_else(|error| {
+        let advanced = self.advance(wishes, pool);
+        self.publish_revision(true);
+        advanced.unwrap_or_else(|error| {
             self.fail(error, pool);
             Next::Drop
         })
     }
 
-    fn advance(&mut self, seek: Option<Seek>, pool: &Arc<Pool>) -> Result<Next, FeedError> {
-        if let Some(seek) = seek {
+    fn advance(&mut self, wishes: Wishes, pool: &Arc<Pool>) -> Result<Next, FeedError> {
+        if let Some(seek) = wishes.seek {
             self.seek(seek)?;
+        }
+        if let Some(next) = self.follow_filters(wishes.filters)? {
+            return Ok(next);
         }
         if self.playback.finished {
             return Ok(Next::Park(IDLE));
@@ -116,8 +143,10 @@ impl Job {
             };
             if !self.push(&frame) {
                 self.playback.held = Some(frame);
+                self.keep_unplayed()?;
                 return Ok(Next::Park(self.until_half_empty().min(pool.longest_park())));
             }
+            self.publish_revision(false);
             if frame.opus.is_empty() {
                 return Ok(self.finish(pool));
             }
@@ -130,8 +159,11 @@ impl Job {
         let Origin::Http(http) = &self.origin else {
             return true;
         };
+        if self.playback.again > 1 {
+            return true;
+        }
         // A queue about to run dry is worth the risk of a read that waits.
-        let urgent = self.playback.source.is_some() && self.producer.len() < LOW_QUEUE;
+        let urgent = self.playback.source.is_some() && self.producer.unplayed() < LOW_QUEUE;
         http.pipe.ready(if urgent { FEW_BYTES } else { MANY_BYTES })
     }
 
@@ -168,6 +200,7 @@ impl Job {
         self.epoch = seek.epoch;
         self.playback.held = None;
         self.playback.finished = false;
+        self.playback.again = 0;
         match &mut self.playback.source {
             Some(source) => contained(|| source.seek(seek.position_ms)),
             None => {
@@ -180,6 +213,7 @@ impl Job {
     /// The next frame, or the mark of the end.
     fn decode(&mut self) -> Result<Frame, FeedError> {
         let mut out = [0; MAX_OPUS_FRAME];
+        self.playback.again = self.playback.again.saturating_sub(1);
         let frame = match &mut self.playback.source {
             Some(source) => contained(|| source.next_frame(&mut out))?,
             None => None,
@@ -224,12 +258,15 @@ impl Job {
 
     /// How long half of what is queued plays.
     fn until_half_empty(&self) -> Duration {
-        playing_time(self.producer.len() / 2).max(FRAME)
+        if self.producer.is_revising() {
+            return SOON;
+        }
+        playing_time(self.producer.unplayed() / 2).max(FRAME)
     }
 
     /// When a feed that waits for bytes has to be content with few of them.
     fn until_urgent(&self) -> Duration {
-        match self.producer.len().checked_sub(LOW_QUEUE) {
+        match self.producer.unplayed().checked_sub(LOW_QUEUE) {
             Some(spare) => playing_time(spare + 1),
             None => IDLE,
         }

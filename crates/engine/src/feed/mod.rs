@@ -40,6 +40,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Weak};
 use std::{fmt, io};
 
+use cadenza_audio::filters::FilterSettings;
 use cadenza_audio::{EncoderSettings, OpenOptions, TrackInfo};
 use crossbeam_channel::Sender;
 
@@ -47,9 +48,9 @@ pub use config::FeedConfig;
 pub use error::{FeedError, code};
 pub use frame_source::{AudioTracks, FrameSource, OpenFrames};
 
-use crate::frame_queue::FrameProducer;
+use crate::frame_queue::{FrameProducer, Place};
 use http::HttpSources;
-use job::{Job, Origin, Playback, Seek};
+use job::{FilterChange, Job, Origin, Playback, Seek};
 use pool::Pool;
 
 /// Names a feed; the engine uses the flow's id.
@@ -89,6 +90,8 @@ pub struct LoadRequest {
     pub end_ms: Option<u64>,
     /// For tracks that are encoded here.
     pub encoder: EncoderSettings,
+    /// What is done to the sound; [checked](FilterSettings::check) by the caller.
+    pub filters: FilterSettings,
 }
 
 /// What happened to a feed.
@@ -185,6 +188,7 @@ impl FeedHost {
                 start_ms: request.start_ms,
                 end_ms: request.end_ms,
                 encoder: request.encoder,
+                filters: request.filters,
                 ..OpenOptions::default()
             },
             producer,
@@ -200,6 +204,20 @@ impl FeedHost {
     pub fn seek(&self, feed: FeedId, track: u32, position_ms: u64, epoch: u16) {
         let seek = Seek { position_ms, epoch };
         self.pool.seek(feed, track, seek);
+    }
+
+    /// Changes the filters, [checked](FilterSettings::check) by the caller. Frames that wait beyond the
+    /// two that follow `asked_at` are made again. Without effect when the feed does not play `track`.
+    pub fn set_filters(
+        &self,
+        feed: FeedId,
+        track: u32,
+        settings: &FilterSettings,
+        asked_at: Place,
+    ) {
+        let settings = *settings;
+        self.pool
+            .set_filters(feed, track, FilterChange { settings, asked_at });
     }
 
     /// Ends the feed if it plays `track`. Events that are on their way may still arrive.

@@ -17,7 +17,7 @@ use crossbeam_channel::{SendTimeoutError, Sender};
 use super::config::FeedConfig;
 use super::frame_source::OpenFrames;
 use super::http::Pipe;
-use super::job::{Job, Next, Seek};
+use super::job::{FilterChange, Job, Next, Seek, Wishes};
 use super::{FeedEvent, FeedId};
 
 /// Parked feeds are looked at on a grid of this step, so that many share one wake-up.
@@ -67,7 +67,7 @@ struct Entry {
     /// The turn this feed waits for.
     ticket: u64,
     place: Place,
-    seek: Option<Seek>,
+    wishes: Wishes,
     cancelled: Arc<AtomicBool>,
     pipe: Option<Arc<Pipe>>,
 }
@@ -85,7 +85,7 @@ enum Task {
     Step {
         job: Box<Job>,
         load: u64,
-        seek: Option<Seek>,
+        wishes: Wishes,
     },
     Discard(Vec<Job>),
 }
@@ -133,7 +133,7 @@ impl Pool {
             ticket,
             cancelled: Arc::clone(&job.cancelled),
             place: Place::Queued(job),
-            seek: None,
+            wishes: Wishes::default(),
             pipe,
         };
         let former = state.entries.insert(id, entry);
@@ -164,13 +164,27 @@ impl Pool {
     }
 
     pub(super) fn seek(&self, feed: FeedId, track: u32, seek: Seek) {
+        self.wish(feed, track, |wishes| wishes.seek = Some(seek));
+    }
+
+    /// Changes the filters. Of several changes the last one counts, from where the first was asked for.
+    pub(super) fn set_filters(&self, feed: FeedId, track: u32, mut change: FilterChange) {
+        self.wish(feed, track, |wishes| {
+            if let Some(earlier) = wishes.filters {
+                change.asked_at = earlier.asked_at;
+            }
+            wishes.filters = Some(change);
+        });
+    }
+
+    fn wish(&self, feed: FeedId, track: u32, wish: impl FnOnce(&mut Wishes)) {
         let mut state = self.lock();
         if let Some(entry) = state
             .entries
             .get_mut(&feed)
             .filter(|entry| entry.track == track)
         {
-            entry.seek = Some(seek);
+            wish(&mut entry.wishes);
             state.enqueue(feed);
             drop(state);
             self.work.notify_one();
@@ -289,9 +303,9 @@ impl Pool {
                 Task::Step {
                     mut job,
                     load,
-                    seek,
+                    wishes,
                 } => {
-                    let next = job.step(seek, &self);
+                    let next = job.step(wishes, &self);
                     self.put_back(job, load, next);
                 }
             }
@@ -343,7 +357,8 @@ impl Pool {
             drop(state);
             return drop(job);
         };
-        let again = matches!(entry.place, Place::Working { again: true }) || entry.seek.is_some();
+        let again =
+            matches!(entry.place, Place::Working { again: true }) || !entry.wishes.is_empty();
         entry.ticket = ticket;
         let ticket = Ticket {
             feed: id,
@@ -424,7 +439,7 @@ impl State {
                     return Some(Task::Step {
                         job,
                         load: entry.load,
-                        seek: entry.seek.take(),
+                        wishes: mem::take(&mut entry.wishes),
                     });
                 }
                 other => entry.place = other,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use cadenza_audio::filters::FilterSettings;
 use cadenza_audio::{
     ByteSource, EncoderSettings, FrameInfo, MAX_OPUS_FRAME, OpenOptions, ProbeHint, TrackInfo,
 };
@@ -93,6 +94,7 @@ impl Bench {
             start_ms: 0,
             end_ms: None,
             encoder: EncoderSettings::default(),
+            filters: FilterSettings::default(),
         };
         let epoch = Arc::new(AtomicU16::new(7));
         self.host.load(feed, request, producer, epoch);
