@@ -20,6 +20,20 @@ export { GatewayMessageError, type ServerMessage } from "./gateway/messages.ts";
 export { SpeakingFlags, VoiceOpcode } from "./gateway/opcodes.ts";
 export type { GatewayStatus, Reason, VoiceCredentials } from "./gateway/state.ts";
 export { VoiceGateway } from "./gateway/voice-gateway.ts";
+export {
+  type ChannelMixSettings,
+  type DistortionSettings,
+  type EqualizerBand,
+  FilterError,
+  type FilterSettings,
+  type KaraokeSettings,
+  type LowPassSettings,
+  type ResolvedFilters,
+  type RotationSettings,
+  resolveFilters,
+  type SwingSettings,
+  type TimescaleSettings,
+} from "./native/filters.ts";
 export { Engine, type TransportAddresses, type UdpAddress } from "./native/index.ts";
 export type {
   EngineLike,

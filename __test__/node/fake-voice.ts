@@ -1,6 +1,7 @@
 /** A voice library for tests of the node: records what it is asked and reports what it is told. */
 
 import type { GatewayStatus, Reason } from "../../ts/gateway/index.ts";
+import type { FilterSettings } from "../../ts/native/filters.ts";
 import type { FlowLike, FlowStats, PlayRequest, TrackInfo } from "../../ts/native/types.ts";
 import type { CallPort, CallsPort } from "../../ts/node/index.ts";
 import { SafeEmitter } from "../../ts/support/emitter.ts";
@@ -21,6 +22,8 @@ export const TRACK_INFO: TrackInfo = {
 export class FakeFlow implements FlowLike {
   readonly plays: PlayRequest[] = [];
   readonly seeks: number[] = [];
+  readonly filters: (FilterSettings | undefined)[] = [];
+  readonly volumes: number[] = [];
   paused = false;
   positionMs = 0;
   playing: number | undefined;
@@ -80,6 +83,14 @@ export class FakeFlow implements FlowLike {
   seek(positionMs: number): void {
     this.seeks.push(positionMs);
     this.positionMs = positionMs;
+  }
+
+  setFilters(filters: FilterSettings | undefined): void {
+    this.filters.push(filters);
+  }
+
+  setVolume(volume: number): void {
+    this.volumes.push(volume);
   }
 
   pushFrames(): number {

@@ -163,7 +163,7 @@ test("what a client does wrong is named, and the socket stays", async (t) => {
   const track_id = trackId(tune);
   const cases: [string, Record<string, unknown>, string, string?][] = [
     ["dance", { guild_id }, "unknown_op", "op"],
-    ["set_filter", { guild_id }, "filters_unavailable"],
+    ["set_filter", { guild_id }, "missing_field", "filters"],
     ["stop", {}, "missing_field", "guild_id"],
     ["stop", { guild_id: 5 }, "wrong_type", "guild_id"],
     ["stop", { guild_id: "12x" }, "invalid_value", "guild_id"],

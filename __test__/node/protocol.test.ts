@@ -94,7 +94,8 @@ test("the seed of the protocol is understood as it is", async (t) => {
 test("the examples, sent in their order, are carried out, and load_tracks answers as documented", async (t) => {
   await using node = await TestNode.start();
   const client = await node.connect();
-  const order = ["voice_update", "play", "set_pause_state", "set_position", "get_player"];
+  const order = ["voice_update", "play", "set_pause_state", "set_position"];
+  order.push("set_filter", "set_volume", "get_player");
   const last = ["list_players", "load_tracks", "stop", "destroy"];
   for (const name of [...order, ...last]) {
     const { message } = COMMANDS.find(({ message: { op } }) => op === name) as Example;

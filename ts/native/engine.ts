@@ -2,6 +2,7 @@
 
 import { CadenzaError } from "../support/errors.ts";
 import { toFlowEvent } from "./events.ts";
+import { type FilterSettings, resolveFilters, resolveVolume, toBinding } from "./filters.ts";
 import type { BindingEngine } from "./generated/binding.js";
 import { loadBinding } from "./load.ts";
 import { type TransportAddresses, toTransportAddresses } from "./transport.ts";
@@ -145,6 +146,27 @@ export class Flow implements FlowLike {
   /** Moves to a position in source time, in milliseconds. */
   seek(positionMs: number): void {
     if (!this.#closed) this.#native.seek(this.#id, positionMs);
+  }
+
+  /**
+   * Replaces all filters, for what plays and for what comes; heard within 60 ms. Undefined turns them off.
+   * Frames from JavaScript are never changed.
+   *
+   * @throws FilterError for settings that cannot be taken; nothing was changed.
+   */
+  setFilters(filters: FilterSettings | undefined): void {
+    const settings = toBinding(resolveFilters(filters ?? {}));
+    if (!this.#closed) succeed(this.#native.setFilters(this.#id, settings));
+  }
+
+  /**
+   * Sets the volume, 0 to 10, where 1 changes nothing; heard within 60 ms.
+   *
+   * @throws FilterError for a volume that cannot be taken.
+   */
+  setVolume(volume: number): void {
+    const checked = resolveVolume(volume);
+    if (!this.#closed) succeed(this.#native.setVolume(this.#id, checked));
   }
 
   /** Hands 20 ms Opus packets to the flow; returns how many fitted into its queue. */

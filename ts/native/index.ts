@@ -1,6 +1,19 @@
 /** The only door to the Rust engine. */
 
 export { Engine, Flow } from "./engine.ts";
+export type {
+  ChannelMixSettings,
+  DistortionSettings,
+  EqualizerBand,
+  FilterSettings,
+  KaraokeSettings,
+  LowPassSettings,
+  ResolvedFilters,
+  RotationSettings,
+  SwingSettings,
+  TimescaleSettings,
+} from "./filters.ts";
+export { FilterError, resolveFilters, resolveVolume } from "./filters.ts";
 export type { TransportAddresses, UdpAddress } from "./transport.ts";
 export type {
   EngineLike,

@@ -1,5 +1,6 @@
 /** The shapes that cross between TypeScript and the Rust engine, and the interfaces a fake can stand in for. */
 
+import type { FilterSettings } from "./filters.ts";
 import type { TransportAddresses } from "./transport.ts";
 
 /** A transport encryption mode, spelled as on the wire. */
@@ -134,6 +135,10 @@ export interface FlowLike {
   stop(): void;
   setPaused(paused: boolean): void;
   seek(positionMs: number): void;
+  /** Replaces all filters of what plays and of what comes; heard within 60 ms. */
+  setFilters(filters: FilterSettings | undefined): void;
+  /** Sets the volume, 0 to 10, where 1 changes nothing; heard within 60 ms. */
+  setVolume(volume: number): void;
   /** Hands 20 ms Opus packets to the flow; returns how many were taken. */
   pushFrames(frames: readonly Uint8Array[]): number;
   stats(): FlowStats | undefined;

@@ -2,9 +2,11 @@
 
 import type { GatewayStatus, Reason } from "../gateway/index.ts";
 import type { TrackInfo } from "../native/types.ts";
+import type { ResolvedFilters } from "../voice/filters.ts";
 import type { TrackEndReason as PlayerEndReason } from "../voice/player.ts";
 import { OpError } from "./ops/fields.ts";
 import type { NodeEvent, Play, PlayerInfo, TrackEndReason, VoiceUpdate } from "./ops/protocol.ts";
+import { toWire } from "./ops/set-filter.ts";
 import type { Tracks } from "./tracks.ts";
 import type { CallPort } from "./voice-port.ts";
 
@@ -117,6 +119,18 @@ export class NodePlayer {
     this.update();
   }
 
+  /** Replaces the filters; they stay for the tracks to come. */
+  setFilters(filters: ResolvedFilters): void {
+    this.#parts.call.player.setFilters(filters);
+    this.update();
+  }
+
+  /** Sets the volume in percent; it stays for the tracks to come. */
+  setVolume(percent: number): void {
+    this.#parts.call.player.setVolume(percent / 100);
+    this.update();
+  }
+
   /** How things stand. */
   info(): PlayerInfo {
     const { call, guildId } = this.#parts;
@@ -126,6 +140,9 @@ export class NodePlayer {
       track_id: this.#track === undefined ? null : this.#idOf(this.#track),
       position: Math.round(call.player.positionMs),
       paused: call.player.paused,
+      volume: Math.round(call.player.volume * 100),
+      speed: speedOf(call.player.filters),
+      filters: toWire(call.player.filters),
       connected: this.connected,
       ping: call.ping ? Math.round(call.ping.lastMs * 10) / 10 : null,
       packets_sent: stats?.packetsSent ?? 0,
@@ -153,7 +170,7 @@ export class NodePlayer {
 
   /** Tells how things stand. */
   update(): void {
-    const { state: _, ...update } = this.info();
+    const { state: _, filters: __, ...update } = this.info();
     this.#tell({ type: "player_update", ...update });
   }
 
@@ -219,6 +236,11 @@ export class NodePlayer {
   #tell(event: NodeEvent): void {
     if (!this.#destroyed) this.#parts.tell(event);
   }
+}
+
+/** How fast the position grows while the track plays. */
+function speedOf({ timescale }: ResolvedFilters): number {
+  return timescale ? timescale.speed * timescale.rate : 1;
 }
 
 function endReason(reason: PlayerEndReason): TrackEndReason {

@@ -1,6 +1,7 @@
 /** The player of one call: what plays, where it is, what became of it. The sound itself is made in Rust. */
 
 import { OPUS_CHANNELS, OPUS_FRAME_MS, OPUS_SAMPLE_RATE_HZ } from "../gateway/constants.ts";
+import { type FilterSettings, type ResolvedFilters, resolveFilters } from "../native/filters.ts";
 import type { FlowEvent, FlowLike, PlayRequest, TrackInfo } from "../native/types.ts";
 import { SafeEmitter } from "../support/emitter.ts";
 import { CadenzaError } from "../support/errors.ts";
@@ -55,6 +56,8 @@ export class Player extends SafeEmitter<PlayerEvents> {
   #active: number | undefined;
   #paused = false;
   #startMs = 0;
+  #filters: ResolvedFilters = {};
+  #volume = 1;
   /** The active track, where JavaScript gives its frames. */
   #frames: Frames | undefined;
   /** The last track of the engine that made way for frames from JavaScript; its end says so. */
@@ -80,6 +83,16 @@ export class Player extends SafeEmitter<PlayerEvents> {
   /** Whether the player is paused. */
   get paused(): boolean {
     return this.#paused;
+  }
+
+  /** The filters that are set, with all their fields; empty when there are none. */
+  get filters(): ResolvedFilters {
+    return this.#filters;
+  }
+
+  /** The volume, 0 to 10; 1 is unchanged. */
+  get volume(): number {
+    return this.#volume;
   }
 
   /** Position in source time, in milliseconds; 0 when nothing plays. */
@@ -143,6 +156,29 @@ export class Player extends SafeEmitter<PlayerEvents> {
       throw new CadenzaError("not_seekable", "Frames from JavaScript cannot be sought in.");
     }
     if (this.#active !== undefined) this.#flow.seek(Math.max(0, positionMs));
+  }
+
+  /**
+   * Replaces all filters, for this track and those to come; heard within 60 ms, without a click. Called with
+   * nothing it turns them off, and Opus passes through again. Frames from JavaScript are played as they are.
+   *
+   * @throws FilterError with the field, what it takes and what it was given; nothing was changed.
+   */
+  setFilters(filters: FilterSettings = {}): void {
+    const resolved = resolveFilters(filters);
+    this.#flow.setFilters(filters);
+    this.#filters = resolved;
+  }
+
+  /**
+   * Sets the volume, for this track and those to come; heard within 60 ms. 1 changes nothing, 0 is silence,
+   * 0.5 is heard as half as loud (-7.6 dB), 10 is the most. What gets too loud is limited softly.
+   *
+   * @throws FilterError when the volume is not a number from 0 to 10.
+   */
+  setVolume(volume: number): void {
+    this.#flow.setVolume(volume);
+    this.#volume = volume;
   }
 
   /** Takes the events of the native flow; called by the connection. */

@@ -43,6 +43,30 @@ export declare class BindingEngine {
   drainEvents(max: number): Array<BindingEvent>
   /** Stops every thread and closes every socket; resolves when they are gone. */
   close(): Promise<void>
+  /** Sets the filters of a flow. */
+  setFilters(flow: number, filters: BindingFilters): BindingFailure | null
+  /** Sets the volume of a flow, 0 to 10. */
+  setVolume(flow: number, volume: number): BindingFailure | null
+}
+
+/** Settings of the channel mix. */
+export interface BindingChannelMix {
+  leftToLeft: number
+  leftToRight: number
+  rightToLeft: number
+  rightToRight: number
+}
+
+/** Settings of the distortion filter. */
+export interface BindingDistortion {
+  sinOffset: number
+  sinScale: number
+  cosOffset: number
+  cosScale: number
+  tanOffset: number
+  tanScale: number
+  offset: number
+  scale: number
 }
 
 /** Options of the engine; missing ones take the engine's defaults. */
@@ -101,6 +125,30 @@ export interface BindingFailure {
   message: string
 }
 
+/** All filters; a missing one is off. */
+export interface BindingFilters {
+  /** 0 to 5. */
+  volume?: number
+  /** Gains of bands 0 to 14; missing ones are 0. */
+  equalizer?: Array<number>
+  /** Takes away what both channels share. */
+  karaoke?: BindingKaraoke
+  /** Speed and pitch. */
+  timescale?: BindingTimescale
+  /** Loudness that swings. */
+  tremolo?: BindingSwing
+  /** Pitch that swings. */
+  vibrato?: BindingSwing
+  /** Turns per second. */
+  rotationHz?: number
+  /** A waveshaper. */
+  distortion?: BindingDistortion
+  /** A mix of the channels. */
+  channelMix?: BindingChannelMix
+  /** Smoothing of the low-pass filter. */
+  smoothing?: number
+}
+
 /** Counters and state of one flow. */
 export interface BindingFlowStats {
   /** RTP packets handed to the socket. */
@@ -127,6 +175,14 @@ export interface BindingFlowStats {
   udpRttUs?: number
   /** Datagrams received. */
   datagramsReceived: number
+}
+
+/** Settings of the karaoke filter. */
+export interface BindingKaraoke {
+  level: number
+  monoLevel: number
+  filterBand: number
+  filterWidth: number
 }
 
 /** How late packets left. */
@@ -183,6 +239,19 @@ export interface BindingSession {
   mode: string
   /** 32 bytes. */
   key: Uint8Array
+}
+
+/** Settings of tremolo and vibrato. */
+export interface BindingSwing {
+  frequency: number
+  depth: number
+}
+
+/** Settings of the timescale filter. */
+export interface BindingTimescale {
+  speed: number
+  pitch: number
+  rate: number
 }
 
 /** What was found in a source. */

@@ -1,6 +1,7 @@
 /** The JSON Schema of each event's body. New members may be added to them; clients ignore those. */
 
 import { Type } from "typebox";
+import { FILTERS } from "./filter-schema.ts";
 import { amount, count, guild_id, id, nullable, nullableNumber } from "./schema-parts.ts";
 
 const track_id = Type.String({ description: "The track_id of the play." });
@@ -15,13 +16,15 @@ const standing = {
   track_id: Type.Union([track_id, Type.Null()]),
   position: count("Milliseconds in the source."),
   paused: Type.Boolean(),
+  volume: count("Percent."),
+  speed: amount("Milliseconds in the source per millisecond of sound."),
   connected: Type.Boolean({ description: "Whether the voice connection can carry sound." }),
   ping: nullableNumber("Milliseconds to the voice gateway and back."),
   packets_sent: count("Since the player was made."),
   packets_late: count("More than 20 ms after they were due."),
 };
 const state = Type.String({ description: "State of the voice connection." });
-const player = Type.Object({ ...standing, state });
+const player = Type.Object({ ...standing, state, filters: FILTERS });
 const track = Type.Object({
   track_id: Type.String({ description: "What play takes." }),
   info: Type.Object({

@@ -1,7 +1,7 @@
 /** What the node tells its clients, spelled as on the wire. */
 
 import type { TrackDescription } from "../track-id.ts";
-import type { RequestId, Snowflake } from "./protocol.ts";
+import type { Filters, RequestId, Snowflake } from "./protocol.ts";
 
 /** Why a track ended. */
 export type TrackEndReason =
@@ -71,6 +71,8 @@ export interface LoadResult {
 export interface PlayerInfo extends Omit<PlayerUpdate, "type"> {
   /** As in voice_state. */
   state: string;
+  /** Those that are set, with all their fields. */
+  filters: Filters;
 }
 
 /** A page of a bot's players. */
@@ -155,6 +157,10 @@ export interface PlayerUpdate {
   /** Milliseconds in the source. */
   position: number;
   paused: boolean;
+  /** Percent; 100 is unchanged. */
+  volume: number;
+  /** Milliseconds in the source per millisecond of sound: not 1 under a timescale. */
+  speed: number;
   /** Whether the voice connection can carry sound. */
   connected: boolean;
   /** Round trip to the voice gateway in milliseconds; null before it is known. */

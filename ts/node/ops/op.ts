@@ -1,12 +1,14 @@
 /** What an op is: how its body is read and what it does. */
 
+import type { ResolvedFilters } from "../../voice/filters.ts";
 import type { Players } from "../players.ts";
 import type { Fields } from "./fields.ts";
-import type { Done, ListPlayers, OpBodies, OpName, Play } from "./protocol.ts";
+import type { Done, ListPlayers, OpBodies, OpName, Play, Snowflake } from "./protocol.ts";
 
 /** The body of each op once it is read: defaults are filled in. */
-export type ReadBodies = Omit<OpBodies, "play" | "list_players"> & {
+export type ReadBodies = Omit<OpBodies, "play" | "list_players" | "set_filter"> & {
   play: Required<Play>;
+  set_filter: { guild_id: Snowflake; filters: ResolvedFilters };
   list_players: ListPlayers & { limit: number };
 };
 

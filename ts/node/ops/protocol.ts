@@ -52,6 +52,46 @@ export interface SetPosition {
   position: number;
 }
 
+/** Replaces all filters; `{}` turns them off. */
+export interface SetFilter {
+  guild_id: Snowflake;
+  filters: Filters;
+}
+
+/**
+ * Filters by name: those of Lavalink v4, in this protocol's spelling; what is missing or null is off. Ranges and
+ * defaults are in docs/reference/filters.md.
+ */
+export interface Filters {
+  volume?: number | null;
+  equalizer?: { band: number; gain?: number }[] | null;
+  karaoke?: NumberFields<"level" | "mono_level" | "filter_band" | "filter_width">;
+  timescale?: NumberFields<"speed" | "pitch" | "rate">;
+  tremolo?: NumberFields<"frequency" | "depth">;
+  vibrato?: NumberFields<"frequency" | "depth">;
+  rotation?: NumberFields<"rotation_hz">;
+  distortion?: NumberFields<
+    | "sin_offset"
+    | "sin_scale"
+    | "cos_offset"
+    | "cos_scale"
+    | "tan_offset"
+    | "tan_scale"
+    | "offset"
+    | "scale"
+  >;
+  channel_mix?: NumberFields<"left_to_left" | "left_to_right" | "right_to_left" | "right_to_right">;
+  low_pass?: NumberFields<"smoothing">;
+}
+
+type NumberFields<Name extends string> = { [Field in Name]?: number } | null;
+
+/** Sets the volume in percent, 0 to 1000; 100 changes nothing. An extension. */
+export interface SetVolume {
+  guild_id: Snowflake;
+  volume: number;
+}
+
 /** Looks tracks up. The answer's `result` is a {@link LoadResult}. An extension. */
 export interface LoadTracks {
   /** A URL, a path, or what a resolver of the node understands, such as a search. */
@@ -79,6 +119,8 @@ export interface OpBodies {
   stop: Stop;
   set_pause_state: SetPauseState;
   set_position: SetPosition;
+  set_filter: SetFilter;
+  set_volume: SetVolume;
   load_tracks: LoadTracks;
   get_player: GetPlayer;
   list_players: ListPlayers;

@@ -3,6 +3,7 @@
 import { type Static, Type } from "typebox";
 import { EVENT_SCHEMAS } from "./event-schemas.ts";
 import { MAX_MS, MAX_STRING } from "./fields.ts";
+import { FILTERS } from "./filter-schema.ts";
 import type { NodeEvent, OpBodies, OpName } from "./protocol.ts";
 import { guild_id, id } from "./schema-parts.ts";
 
@@ -36,6 +37,11 @@ export const OP_SCHEMAS = {
     state: Type.Boolean({ description: "true pauses, false resumes." }),
   }),
   set_position: Type.Object({ guild_id, position: milliseconds("Where in the source to go.") }),
+  set_filter: Type.Object({ guild_id, filters: FILTERS }),
+  set_volume: Type.Object({
+    guild_id,
+    volume: Type.Integer({ minimum: 0, maximum: 1000, description: "Percent; 100 is unchanged." }),
+  }),
   load_tracks: Type.Object({ query: text("A URL, a path, or what a resolver understands.") }),
   get_player: Type.Object({ guild_id }),
   list_players: Type.Object({

@@ -9,8 +9,10 @@ import { loadTracks } from "./load-tracks.ts";
 import type { Op, OpResult } from "./op.ts";
 import { play } from "./play.ts";
 import type { OpName, RequestId } from "./protocol.ts";
+import { setFilter } from "./set-filter.ts";
 import { setPauseState } from "./set-pause-state.ts";
 import { setPosition } from "./set-position.ts";
+import { setVolume } from "./set-volume.ts";
 import { stop } from "./stop.ts";
 import { voiceUpdate } from "./voice-update.ts";
 
@@ -21,6 +23,8 @@ const OPS: { [Name in OpName]: Op<Name> } = {
   stop,
   set_pause_state: setPauseState,
   set_position: setPosition,
+  set_filter: setFilter,
+  set_volume: setVolume,
   load_tracks: loadTracks,
   get_player: getPlayer,
   list_players: listPlayers,
@@ -51,7 +55,7 @@ export interface ReadCommand {
 /**
  * Reads a frame. `envelope` is filled in on the way, so that the answer to a bad frame can say what it answers.
  *
- * @throws OpError `bad_json`, `missing_field`, `wrong_type`, `invalid_value`, `unknown_op`, `filters_unavailable`.
+ * @throws OpError `bad_json`, `missing_field`, `wrong_type`, `invalid_value`, `unknown_op`.
  */
 export function readCommand(frame: string, envelope: Envelope): ReadCommand {
   const value = parseObject(frame);
@@ -90,12 +94,9 @@ function readRequestId(id: unknown, envelope: Envelope): void {
 function readOp(name: unknown): Op<OpName> {
   if (name === undefined) throw new OpError("missing_field", "op is missing.", "op");
   if (typeof name !== "string") throw new OpError("wrong_type", "op must be a string.", "op");
-  if (name === "set_filter") {
-    throw new OpError("filters_unavailable", "Filters are not available yet.", "op");
-  }
   if (Object.hasOwn(OPS, name)) return OPS[name as OpName] as Op<OpName>;
   const known = OP_NAMES.join(", ");
-  throw new OpError("unknown_op", `The op is not known; there are ${known} and set_filter.`, "op");
+  throw new OpError("unknown_op", `The op is not known; there are ${known}.`, "op");
 }
 
 function bind<Name extends OpName>(op: Op<Name>, fields: Fields): ReadCommand {
