@@ -52,10 +52,11 @@ test("the volume is told in percent and set for a player that plays nothing, too
   await client.send("play", { guild_id, track_id: TRACK });
   const flow = world.call().flow;
   flow.finish();
-  const updated = client.next("player_update");
+  await client.next("track_end");
+  await client.next("player_update");
   t.is((await client.send("set_volume", { guild_id, volume: 50 })).type, "done");
   t.deepEqual(flow.volumes, [0.5]);
-  t.like(await updated, { volume: 50 });
+  t.like(await client.next("player_update"), { volume: 50 });
 });
 
 test("without a player both answer no_player", async (t) => {
