@@ -62,7 +62,7 @@ pub(super) struct Playback {
     position_ms: u32,
     finished: bool,
     /// A change of filters that waits for the one before to be heard.
-    change: Option<FilterChange>,
+    change: Option<Box<FilterChange>>,
     /// Frames still to be made again, from sound that is here.
     again: usize,
 }
@@ -81,10 +81,10 @@ pub(super) struct Seek {
 }
 
 /// What is asked of a feed between two steps.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Wishes {
     pub(super) seek: Option<Seek>,
-    pub(super) filters: Option<FilterChange>,
+    pub(super) filters: Option<Box<FilterChange>>,
 }
 
 impl Wishes {

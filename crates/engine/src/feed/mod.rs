@@ -216,8 +216,8 @@ impl FeedHost {
         asked_at: Place,
     ) {
         let settings = *settings;
-        self.pool
-            .set_filters(feed, track, FilterChange { settings, asked_at });
+        let change = Box::new(FilterChange { settings, asked_at });
+        self.pool.set_filters(feed, track, change);
     }
 
     /// Ends the feed if it plays `track`. Events that are on their way may still arrive.

@@ -168,9 +168,9 @@ impl Pool {
     }
 
     /// Changes the filters. Of several changes the last one counts, from where the first was asked for.
-    pub(super) fn set_filters(&self, feed: FeedId, track: u32, mut change: FilterChange) {
+    pub(super) fn set_filters(&self, feed: FeedId, track: u32, mut change: Box<FilterChange>) {
         self.wish(feed, track, |wishes| {
-            if let Some(earlier) = wishes.filters {
+            if let Some(earlier) = &wishes.filters {
                 change.asked_at = earlier.asked_at;
             }
             wishes.filters = Some(change);

@@ -20,7 +20,7 @@ impl Job {
     /// Takes on new filters. `Some` when that has to wait for the revision before.
     pub(super) fn follow_filters(
         &mut self,
-        change: Option<FilterChange>,
+        change: Option<Box<FilterChange>>,
     ) -> Result<Option<Next>, FeedError> {
         let waiting = self.playback.change.take();
         let Some(change) = change.or(waiting) else {
