@@ -30,6 +30,8 @@ scenarios([
     timeouts: { discovery: 150 },
     given: ({ simulator }) => simulator.faults.dropDiscovery(1000),
     outcome: { ends: "reconnect_loop" },
+    also: ({ connection }) =>
+      /UDP/.test(connection.reason?.message ?? "") ? [] : ["nothing is said about UDP"],
   },
 ]);
 

@@ -193,10 +193,15 @@ function onPhaseTimeout(turn: Turn): void {
         message: "The voice server did not greet.",
       });
     case "identifying":
-    case "waiting_for_ready":
       return lost(turn, "rejoin", {
         code: "handshake_timeout",
         message: "The voice server broke off the handshake.",
+      });
+    case "waiting_for_ready":
+      return lost(turn, "rejoin", {
+        code: "handshake_timeout",
+        message:
+          "The UDP path to the voice server was not set up in time; check that UDP gets through.",
       });
     case "ready":
     case "disconnected":

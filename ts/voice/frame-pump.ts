@@ -150,7 +150,7 @@ export class FramePump {
 
   #fail(error: unknown): void {
     if (this.#state !== "running") return;
-    this.#events.failed(toFailure(error));
+    this.#events.failed(providerFailure("frame provider", error));
     this.#end();
   }
 
@@ -175,11 +175,9 @@ export class FramePump {
   }
 }
 
-/** The message of a provider's error is the user's own, and may say what it likes. */
-function toFailure(error: unknown): CadenzaError {
+/** The error of something that the user gave; its message is the user's own, and may say what it likes. */
+export function providerFailure(what: string, error: unknown): CadenzaError {
   if (error instanceof CadenzaError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  return new CadenzaError("provider_failed", `The frame provider failed: ${message}`, {
-    cause: error,
-  });
+  return new CadenzaError("provider_failed", `The ${what} failed: ${message}`, { cause: error });
 }
