@@ -58,6 +58,7 @@ const settings: [string, string, unknown][] = [
   ["dave-preferred=42", "dave.preferredUserId", "42"],
   ["dave-avoided=43", "dave.avoidedUserId", "43"],
   ["dave-hold-commits", "dave.holdsCommits", true],
+  ["dave-old-commits", "dave.oldCommitsFirst", true],
   ["dave-announce-pending", "dave.announcesToPending", true],
   ["dave-whole-welcome", "dave.sendsWholeWelcome", true],
 ];

@@ -255,6 +255,13 @@ export const DAVE: readonly Switch[] = [
   sets("dave-preferred", text("USER"), "whose commit wins in the window", dave, "preferredUserId"),
   sets("dave-avoided", text("USER"), "whose commit loses in the window", dave, "avoidedUserId"),
   sets("dave-hold-commits", flag, "takes no commit", dave, "holdsCommits"),
+  sets(
+    "dave-old-commits",
+    flag,
+    "earlier commits of a client before its latest",
+    dave,
+    "oldCommitsFirst",
+  ),
   sets("dave-announce-pending", flag, "op 29 to the welcomed, too", dave, "announcesToPending"),
   sets("dave-whole-welcome", flag, "op 30 with everybody's part", dave, "sendsWholeWelcome"),
   define(

@@ -134,6 +134,34 @@ test("a member who is moved joins the other channel's group", async (t) => {
   t.is(alice?.dave?.isReady, false, "who is left alone begins anew");
 });
 
+test("an earlier commit of one's own wins: its sender starts again, for nobody can go back to it", async (t) => {
+  await using simulator = await start();
+  const members = await call(simulator, 2);
+  const { dave } = simulator.faults;
+  dave.oldCommitsFirst = true;
+  dave.holdsCommits = true;
+  const commits = (): number[] => members.map((member) => member.dave?.counts.commits ?? 0);
+  const before = commits();
+  const made = (count: number) => () =>
+    commits().every((now, at) => now === (before[at] ?? 0) + count);
+  members[0]?.heard.poke();
+  const carol = simulator.member(PLACE);
+  t.true(await members[0]?.heard.waitFor(made(1)));
+  const passer = simulator.member(PLACE);
+  t.true(await members[0]?.heard.waitFor(made(2)));
+  passer.leave();
+  t.true(await members[0]?.heard.waitFor(made(3)));
+  dave.holdsCommits = false;
+  members.push(carol);
+  t.true(await settled(simulator, members));
+  t.is(simulator.dave(PLACE).counts.failures, 1);
+  t.is(new Set(members.map((member) => member.dave?.privacyCode)).size, 1);
+  await carol.speak([frame("one group")], { tail: false });
+  t.true(
+    members.every((m) => m === carol || m.heard.packets.at(-1)?.opus.equals(frame("one group"))),
+  );
+});
+
 test("fifty join at once: one message of Adds, one commit", async (t) => {
   await using simulator = await start();
   simulator.faults.dave.transitionTimeoutMs = 60_000;

@@ -51,6 +51,11 @@ export class DaveSettings {
   /** Within the commit window, whose commit is taken if it comes, or only if no other does. */
   preferredUserId: string | undefined;
   avoidedUserId: string | undefined;
+  /**
+   * Tries a client's earlier commits of the epoch before its latest: one that was made before an Add came and went
+   * again carries what is asked for, too.
+   */
+  oldCommitsFirst = false;
   /** Sends op 29 to those who are welcomed, too, which they cannot make sense of. */
   announcesToPending = false;
   /** Sends the whole Welcome to everybody who is welcomed, not just each one's part. */
