@@ -42,6 +42,7 @@ export type {
   FlowStats,
   SessionKeys,
   SourceSpec,
+  StreamMetadata,
   TrackInfo,
   TransportMode,
 } from "./native/types.ts";

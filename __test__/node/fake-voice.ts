@@ -2,7 +2,13 @@
 
 import type { GatewayStatus, Reason } from "../../ts/gateway/index.ts";
 import type { FilterSettings } from "../../ts/native/filters.ts";
-import type { FlowLike, FlowStats, PlayRequest, TrackInfo } from "../../ts/native/types.ts";
+import type {
+  FlowLike,
+  FlowStats,
+  PlayRequest,
+  StreamMetadata,
+  TrackInfo,
+} from "../../ts/native/types.ts";
 import type { CallPort, CallsPort } from "../../ts/node/index.ts";
 import { SafeEmitter } from "../../ts/support/emitter.ts";
 import type { ConnectionEvents } from "../../ts/voice/connection.ts";
@@ -69,6 +75,13 @@ export class FakeFlow implements FlowLike {
   stall(forMs: number): void {
     if (this.playing !== undefined) {
       this.emit({ type: "track_stalled", track: this.playing, forMs });
+    }
+  }
+
+  /** What plays says what it is. */
+  say(metadata: StreamMetadata): void {
+    if (this.playing !== undefined) {
+      this.emit({ type: "track_metadata", track: this.playing, metadata });
     }
   }
 

@@ -51,6 +51,9 @@ test("play starts a track, and its events follow", async (t) => {
   t.like(await client.next("player_update"), { ...about, paused: false, packets_sent: 50 });
   flow.stall(5000);
   t.like(await client.next("track_stuck"), { ...about, for_ms: 5000 });
+  flow.say({ title: "Artist - Title", station: "Radio" });
+  const said = { title: "Artist - Title", station: "Radio", url: null };
+  t.like(await client.next("track_metadata"), { ...about, ...said });
   flow.finish();
   t.like(await client.next("track_end"), { ...about, reason: "finished" });
   t.like(await client.next("player_update"), { guild_id: GUILD, track_id: null, position: 0 });

@@ -1,7 +1,7 @@
 /** Turns the binding's flat events into the typed union that the rest of the package sees. */
 
 import type { BindingEvent, BindingTrackInfo } from "./generated/binding.js";
-import type { FlowEvent, TrackInfo } from "./types.ts";
+import type { FlowEvent, StreamMetadata, TrackInfo } from "./types.ts";
 
 /** The typed event, or undefined when the addon is newer than this code and sends an unknown kind. */
 export function toFlowEvent(event: BindingEvent): FlowEvent | undefined {
@@ -29,6 +29,8 @@ export function toFlowEvent(event: BindingEvent): FlowEvent | undefined {
       return { type: "track_failed", track, code: event.code ?? "", message: event.message ?? "" };
     case "track_stalled":
       return { type: "track_stalled", track, forMs: event.forMs ?? 0 };
+    case "track_metadata":
+      return { type: "track_metadata", track, metadata: toMetadata(event) };
     case "drained":
       return { type: "drained" };
     case "frames_wanted":
@@ -40,6 +42,14 @@ export function toFlowEvent(event: BindingEvent): FlowEvent | undefined {
 
 function toEndReason(reason: string | undefined): "finished" | "stopped" | "replaced" {
   return reason === "stopped" || reason === "replaced" ? reason : "finished";
+}
+
+function toMetadata({ title, station, url }: BindingEvent): StreamMetadata {
+  return {
+    ...(title === undefined ? {} : { title }),
+    ...(station === undefined ? {} : { station }),
+    ...(url === undefined ? {} : { url }),
+  };
 }
 
 function toTrackInfo(info: BindingTrackInfo): TrackInfo {

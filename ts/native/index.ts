@@ -27,6 +27,7 @@ export type {
   PlayRequest,
   SessionKeys,
   SourceSpec,
+  StreamMetadata,
   TrackInfo,
   TransportMode,
   TransportTarget,

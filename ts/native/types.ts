@@ -63,6 +63,18 @@ export interface TrackInfo {
   durationMs?: number;
   sampleRate: number;
   channels: number;
+  /** Whether the source can be moved to any position. Absent where that is not known. */
+  seekable?: boolean;
+}
+
+/** What a source says it plays now, as radio streams do. */
+export interface StreamMetadata {
+  /** Such as `Artist - Title`; at most 512 characters. */
+  title?: string;
+  /** The station's name. */
+  station?: string;
+  /** An address about the title or else the station. */
+  url?: string;
 }
 
 /** What the engine reports about one flow. */
@@ -74,6 +86,7 @@ export type FlowEvent =
   | { type: "track_ended"; track: number; reason: "finished" | "stopped" | "replaced" }
   | { type: "track_failed"; track: number; code: string; message: string }
   | { type: "track_stalled"; track: number; forMs: number }
+  | { type: "track_metadata"; track: number; metadata: StreamMetadata }
   | { type: "drained" }
   | { type: "frames_wanted"; count: number };
 

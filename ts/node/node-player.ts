@@ -52,6 +52,11 @@ export class NodePlayer {
       const about = { guild_id: guildId, track_id: this.#idOf(track) };
       this.#tell({ type: "track_stuck", ...about, for_ms: Math.round(forMs) });
     });
+    call.player.on("trackMetadata", (track, said) => {
+      const about = { guild_id: guildId, track_id: this.#idOf(track) };
+      const { title = null, station = null, url = null } = said;
+      this.#tell({ type: "track_metadata", ...about, title, station, url });
+    });
     this.#updates = setInterval(() => this.update(), parts.updateIntervalMs);
     this.#updates.unref();
   }

@@ -2,7 +2,13 @@
 
 import { OPUS_CHANNELS, OPUS_FRAME_MS, OPUS_SAMPLE_RATE_HZ } from "../gateway/constants.ts";
 import { type FilterSettings, type ResolvedFilters, resolveFilters } from "../native/filters.ts";
-import type { FlowEvent, FlowLike, PlayRequest, TrackInfo } from "../native/types.ts";
+import type {
+  FlowEvent,
+  FlowLike,
+  PlayRequest,
+  StreamMetadata,
+  TrackInfo,
+} from "../native/types.ts";
 import { SafeEmitter } from "../support/emitter.ts";
 import { CadenzaError } from "../support/errors.ts";
 import { FramePump } from "./frame-pump.ts";
@@ -30,6 +36,8 @@ export type PlayerEvents = {
   trackEnd: [track: number, reason: TrackEndReason];
   trackError: [track: number, error: { code: string; message: string }];
   trackStuck: [track: number, forMs: number];
+  /** The source says what it plays now, as radio streams do; after `trackStart`. */
+  trackMetadata: [track: number, metadata: StreamMetadata];
 };
 
 /** What is known of frames that JavaScript gives. */
@@ -193,6 +201,8 @@ export class Player extends SafeEmitter<PlayerEvents> {
         return this.#end(event.track, "failed");
       case "track_stalled":
         return this.emit("trackStuck", event.track, event.forMs);
+      case "track_metadata":
+        return this.emit("trackMetadata", event.track, event.metadata);
       case "frames_wanted":
         return this.#frames?.pump.wanted(event.count);
       case "drained":

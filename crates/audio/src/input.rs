@@ -9,8 +9,10 @@ use symphonia::core::io::MediaSource;
 use crate::error::{AudioError, AudioErrorCode};
 use crate::source::ByteSource;
 
-/// How much of the beginning is looked at to recognise a format.
-pub(crate) const HEAD_BYTES: usize = 64 * 1024;
+/// How much of the beginning is looked at to recognise a format, when less does not suffice.
+const HEAD_BYTES: usize = 64 * 1024;
+/// How much is looked at first: a live stream takes long to bring more.
+const FIRST_BYTES: usize = 8 * 1024;
 
 /// The most ID3v2 tags in a row that are skipped.
 const MAX_TAGS: usize = 4;
@@ -85,7 +87,7 @@ impl Input {
         if seekable {
             input.source.rewind().map_err(probe)?;
         }
-        input.fill_head(HEAD_BYTES).map_err(probe)?;
+        input.fill_head(FIRST_BYTES).map_err(probe)?;
         if input.head.is_empty() {
             let detail = "the source is empty";
             return Err(AudioError::new(
@@ -101,6 +103,12 @@ impl Input {
             input.skip_front(tag_len)?;
         }
         Ok(input)
+    }
+
+    /// Looks at as much of the beginning as is ever looked at: 64 KiB.
+    pub(crate) fn look_further(&mut self) -> Result<(), AudioError> {
+        self.fill_head(HEAD_BYTES)
+            .map_err(|error| AudioError::io("probe", &error))
     }
 
     /// The first bytes, at most 64 KiB.
@@ -151,7 +159,7 @@ impl Input {
                     .map_err(|error| AudioError::io("id3", &error))?;
             }
         }
-        self.fill_head(HEAD_BYTES)
+        self.fill_head(FIRST_BYTES)
             .map_err(|error| AudioError::io("id3", &error))?;
         if self.head.is_empty() {
             Err(too_long())

@@ -63,6 +63,8 @@ pub struct TrackInfo {
     pub sample_rate: u32,
     /// Channels of the source.
     pub channels: u16,
+    /// Whether the source can be moved to any position; a stream can at most be read on.
+    pub seekable: bool,
 }
 
 /// One frame as [`Track::next_frame`](crate::Track::next_frame) hands it out.

@@ -45,9 +45,21 @@ impl Track {
         options: &OpenOptions,
     ) -> Result<Track, AudioError> {
         let _ = hint;
-        let input = Input::open(source)?;
-        let kind = probe::recognise(input.head())?;
+        let mut input = Input::open(source)?;
+        let kind = match probe::recognise(input.head()) {
+            // What these containers say lies anywhere near the front.
+            Ok(kind @ (Kind::Matroska | Kind::Mp4)) => {
+                input.look_further()?;
+                kind
+            }
+            Ok(kind) => kind,
+            Err(_) => {
+                input.look_further()?;
+                probe::recognise(input.head())?
+            }
+        };
         let byte_len = input.len();
+        let seekable = input.seekable();
         let mut track = match kind {
             Kind::OggOpus => {
                 let packets = OpusPackets::Ogg(Box::new(OggOpus::open(input)?));
@@ -63,6 +75,7 @@ impl Track {
                 }
             }
         };
+        track.info.seekable = seekable;
         track.info.duration_ms = track
             .info
             .duration_ms
@@ -143,6 +156,7 @@ impl Track {
             duration_ms: reader.duration_ms(),
             sample_rate,
             channels,
+            seekable: false,
         };
         let source = PcmSource::Media(Box::new(reader));
         let (start, end) = (options.start_ms, options.end_ms);
@@ -168,6 +182,7 @@ impl Track {
             duration_ms: packets.duration_ms(),
             sample_rate: SAMPLE_RATE,
             channels: head.channels.into(),
+            seekable: false,
         };
         let mut track = Track {
             info,

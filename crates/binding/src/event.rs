@@ -18,6 +18,8 @@ pub struct BindingTrackInfo {
     pub sample_rate: u32,
     /// Channels of the source.
     pub channels: u32,
+    /// Whether the source can be moved to any position.
+    pub seekable: bool,
 }
 
 impl From<TrackInfo> for BindingTrackInfo {
@@ -29,6 +31,7 @@ impl From<TrackInfo> for BindingTrackInfo {
             duration_ms: info.duration_ms.map(|ms| ms as f64),
             sample_rate: info.sample_rate,
             channels: info.channels as u32,
+            seekable: info.seekable,
         }
     }
 }
@@ -57,6 +60,12 @@ pub struct BindingEvent {
     pub code: Option<String>,
     /// Message for people.
     pub message: Option<String>,
+    /// What a source says it plays.
+    pub title: Option<String>,
+    /// The name of the station that plays it.
+    pub station: Option<String>,
+    /// An address about either.
+    pub url: Option<String>,
     /// Milliseconds without a frame.
     pub for_ms: Option<f64>,
     /// Frames wanted.
@@ -145,6 +154,16 @@ impl From<EngineEvent> for BindingEvent {
             } => Self {
                 for_ms: Some(for_ms as f64),
                 ..Self::track("track_stalled", flow, track)
+            },
+            EngineEvent::TrackMetadata {
+                flow,
+                track,
+                metadata,
+            } => Self {
+                title: metadata.title,
+                station: metadata.station,
+                url: metadata.url,
+                ..Self::track("track_metadata", flow, track)
             },
             EngineEvent::Drained { flow } => Self::new("drained", flow),
             EngineEvent::FramesWanted { flow, count } => Self {

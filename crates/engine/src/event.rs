@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cadenza_audio::TrackInfo;
 
 use crate::FlowId;
+use crate::feed::StreamMetadata;
 
 /// One thing that happened to a flow.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -78,6 +79,15 @@ pub enum EngineEvent {
         track: u32,
         /// Milliseconds without a frame.
         for_ms: u64,
+    },
+    /// The track's source says what it plays now. Never before [`EngineEvent::TrackStarted`].
+    TrackMetadata {
+        /// The flow.
+        flow: FlowId,
+        /// The track's number.
+        track: u32,
+        /// What the source says.
+        metadata: StreamMetadata,
     },
     /// Five silence frames are out and nothing more is to be sent.
     Drained {

@@ -42,7 +42,7 @@ pub use config::{EngineConfig, PlayRequest};
 pub use engine::Engine;
 pub use error::EngineError;
 pub use event::{EndReason, EngineEvent, Wake};
-pub use feed::SourceSpec;
+pub use feed::{SourceSpec, StreamMetadata};
 pub use stats::{EngineStats, FlowStats, LatenessSummary, PacerStats};
 
 /// Names a flow for as long as the engine lives.

@@ -127,6 +127,11 @@ impl Table {
             FeedEvent::Opened { feed, track, info } => {
                 self.on_track(feed, track, events, |playing| playing.on_opened(info));
             }
+            FeedEvent::Metadata {
+                feed,
+                track,
+                metadata,
+            } => self.on_track(feed, track, events, |playing| playing.on_metadata(metadata)),
             FeedEvent::Failed {
                 feed,
                 track,

@@ -4,6 +4,7 @@ use cadenza_audio::TrackInfo;
 
 use crate::FlowId;
 use crate::event::{EndReason, EngineEvent, EventQueue};
+use crate::feed::StreamMetadata;
 
 /// A track that was asked for and has not ended.
 ///
@@ -15,6 +16,8 @@ pub(crate) struct PlayingTrack {
     /// The engine's own number, different for every `play`.
     pub(crate) serial: u32,
     info: Option<TrackInfo>,
+    /// What the source said last and nobody was told yet.
+    metadata: Option<StreamMetadata>,
     started: bool,
     start_told: bool,
     finished: bool,
@@ -26,6 +29,7 @@ impl PlayingTrack {
             track,
             serial,
             info: None,
+            metadata: None,
             started: false,
             start_told: false,
             finished: false,
@@ -35,6 +39,11 @@ impl PlayingTrack {
     /// The source was recognised.
     pub(crate) fn on_opened(&mut self, info: TrackInfo) {
         self.info = Some(info);
+    }
+
+    /// The source says what it plays now.
+    pub(crate) fn on_metadata(&mut self, metadata: StreamMetadata) {
+        self.metadata = Some(metadata);
     }
 
     /// The first frame was due.
@@ -62,6 +71,13 @@ impl PlayingTrack {
             self.start_told = true;
             let info = info.clone();
             events.push(EngineEvent::TrackStarted { flow, track, info });
+        }
+        if let Some(metadata) = self.metadata.take() {
+            events.push(EngineEvent::TrackMetadata {
+                flow,
+                track,
+                metadata,
+            });
         }
         if self.finished {
             let reason = EndReason::Finished;

@@ -141,6 +141,7 @@ impl Job {
                 Some(frame) => frame,
                 None => self.decode()?,
             };
+            self.tell_metadata(pool);
             if !self.push(&frame) {
                 self.playback.held = Some(frame);
                 self.keep_unplayed()?;
@@ -237,6 +238,22 @@ impl Job {
             opus: opus.into(),
             position_ms: self.playback.position_ms,
         })
+    }
+
+    /// Passes on what the source says about the place that is being decoded.
+    fn tell_metadata(&self, pool: &Pool) {
+        let Origin::Http(http) = &self.origin else {
+            return;
+        };
+        if let Some(metadata) = http.pipe.take_metadata() {
+            let (feed, track) = (self.id, self.track);
+            let event = FeedEvent::Metadata {
+                feed,
+                track,
+                metadata,
+            };
+            self.report(pool, event);
+        }
     }
 
     fn end(&self) -> Frame {

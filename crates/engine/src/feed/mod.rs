@@ -47,6 +47,7 @@ use crossbeam_channel::Sender;
 pub use config::FeedConfig;
 pub use error::{FeedError, code};
 pub use frame_source::{AudioTracks, FrameSource, OpenFrames};
+pub use http::{IcyFilter, IcyPiece};
 
 use crate::frame_queue::{FrameProducer, Place};
 use http::HttpSources;
@@ -94,6 +95,17 @@ pub struct LoadRequest {
     pub filters: FilterSettings,
 }
 
+/// What a source says about what it plays at present, as radio streams do.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct StreamMetadata {
+    /// What sounds now, such as `Artist - Title`; at most 512 characters.
+    pub title: Option<String>,
+    /// The station's name.
+    pub station: Option<String>,
+    /// An address about the title or else the station.
+    pub url: Option<String>,
+}
+
 /// What happened to a feed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum FeedEvent {
@@ -105,6 +117,15 @@ pub enum FeedEvent {
         track: u32,
         /// What is known about the source.
         info: TrackInfo,
+    },
+    /// The source says what it plays now.
+    Metadata {
+        /// The feed.
+        feed: FeedId,
+        /// Its track.
+        track: u32,
+        /// What it says.
+        metadata: StreamMetadata,
     },
     /// The feed is over and gone. Frames decoded before may still be queued.
     Failed {

@@ -150,6 +150,7 @@ pub fn feed_of(event: &FeedEvent) -> u32 {
     match event {
         FeedEvent::Opened { feed, .. }
         | FeedEvent::Failed { feed, .. }
+        | FeedEvent::Metadata { feed, .. }
         | FeedEvent::Stalled { feed, .. }
         | FeedEvent::Ended { feed, .. } => *feed,
     }
@@ -266,6 +267,7 @@ impl FrameSource for Chunks {
             duration_ms: self.bytes.byte_len().map(|len| len / CHUNK as u64 * 20),
             sample_rate: 48_000,
             channels: 2,
+            seekable: self.bytes.is_seekable(),
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{
-    ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
+    ACCEPT_ENCODING, ACCEPT_RANGES, AsHeaderName, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap,
     IF_RANGE, LAST_MODIFIED, LOCATION, RANGE,
 };
 use reqwest::{Client, Response, StatusCode, Url};
@@ -109,6 +109,8 @@ impl Fetcher {
                 .client
                 .get(url.clone())
                 .header(ACCEPT_ENCODING, "identity")
+                // Radio servers then put titles between the sound.
+                .header("icy-metadata", "1")
                 .header(RANGE, format!("bytes={offset}-"));
             if let Some(validator) = validator {
                 request = request.header(IF_RANGE, validator);
@@ -219,9 +221,15 @@ pub(super) struct Identity {
     last_modified: Option<String>,
     total: Option<u64>,
     ranges: bool,
+    live: bool,
 }
 
 impl Identity {
+    /// Whether this is a radio stream: what comes is what is on air, without beginning or end.
+    pub(super) fn live(&self) -> bool {
+        self.live
+    }
+
     /// Whether a body that broke off can be continued and checked to be the same.
     pub(super) fn resumable(&self) -> bool {
         self.ranges || self.etag.is_some() || self.last_modified.is_some()
@@ -284,6 +292,7 @@ pub(super) fn interpret(url: &Url, response: &Response, offset: u64) -> Result<A
             etag: text(headers, ETAG),
             last_modified: text(headers, LAST_MODIFIED),
             total: None,
+            live: false,
             ranges: text(headers, ACCEPT_RANGES).is_some_and(|units| units.contains("bytes")),
         },
         mime: text(headers, CONTENT_TYPE),
@@ -316,6 +325,11 @@ pub(super) fn interpret(url: &Url, response: &Response, offset: u64) -> Result<A
             return Err(error);
         }
     }
+    let identity = &mut answer.identity;
+    if identity.total.is_none() && headers.keys().any(|name| name.as_str().starts_with("icy-")) {
+        identity.live = true;
+        identity.ranges = false;
+    }
     Ok(answer)
 }
 
@@ -326,7 +340,7 @@ fn refused(url: &Url, what: &str) -> FetchError {
     )
 }
 
-fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+pub(super) fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
@@ -371,6 +385,7 @@ mod tests {
             last_modified: modified.map(str::to_owned),
             total,
             ranges: true,
+            live: false,
         };
         let first = identity(Some("\"a\""), Some("monday"), Some(10));
         for (other, same) in [

@@ -3,6 +3,7 @@
 mod address;
 mod fetch;
 mod guard;
+mod icy;
 mod pipe;
 mod reader;
 mod transfer;
@@ -20,6 +21,7 @@ use tokio::sync::Notify;
 use super::config::FeedConfig;
 use super::error::FeedError;
 use fetch::Fetcher;
+pub use icy::{IcyFilter, Piece as IcyPiece};
 pub(super) use pipe::Pipe;
 pub(super) use reader::HttpReader;
 

@@ -10,10 +10,13 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::feed::StreamMetadata;
 use crate::feed::error::FeedError;
 
 /// Bytes kept behind the reader, so that a short step back needs no request.
 const BEHIND: u64 = 32 * 1024;
+/// Announcements that wait for the reader to come to their place.
+const MAX_SAID: usize = 32;
 /// A step forward of up to this many bytes beyond the window is read through, not requested.
 const READ_THROUGH: u64 = 64 * 1024;
 
@@ -40,6 +43,8 @@ struct State {
     about: About,
     /// `data` runs up to the end of the source.
     complete: bool,
+    /// What the source says, each from its position on; the oldest go when there are too many.
+    said: VecDeque<(u64, StreamMetadata)>,
     failure: Option<FeedError>,
     failure_met: bool,
     closed: bool,
@@ -113,6 +118,16 @@ impl Pipe {
     pub(crate) fn failure_met(&self) -> Option<FeedError> {
         let state = self.lock();
         state.failure.clone().filter(|_| state.failure_met)
+    }
+
+    /// What the source says about the place that the reader has come to, once.
+    pub(crate) fn take_metadata(&self) -> Option<StreamMetadata> {
+        let mut state = self.lock();
+        let reached = state.position;
+        let due = state
+            .said
+            .partition_point(|(position, _)| *position <= reached);
+        state.said.drain(..due).next_back().map(|(_, said)| said)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -244,6 +259,16 @@ impl Pipe {
                 state.forget_behind();
             }
         });
+    }
+
+    /// Notes what the source says about the bytes that follow.
+    pub(super) fn announce(&self, said: StreamMetadata) {
+        let mut state = self.lock();
+        let position = state.end();
+        if state.said.len() == MAX_SAID {
+            state.said.pop_front();
+        }
+        state.said.push_back((position, said));
     }
 
     pub(super) fn complete(&self, generation: u64) {

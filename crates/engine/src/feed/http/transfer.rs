@@ -5,11 +5,15 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use bytes::Bytes;
+use reqwest::header::HeaderMap;
 use reqwest::{Response, Url};
 
 use super::address::shown;
 use super::fetch::{Answer, FetchError, Fetcher, Identity, interpret, patiently};
+use super::icy::{self, IcyFilter, Piece as IcyPiece};
 use super::pipe::{About, Pipe, Target};
+use crate::feed::StreamMetadata;
 use crate::feed::error::{FeedError, code};
 
 /// A try that brought at least this many bytes earns the full number of further tries.
@@ -67,13 +71,16 @@ impl Transfer<'_> {
                 failures = 0;
             }
             let failure = match result {
+                // A station that closes the connection is asked for what is on air by then.
+                Ok(Body::Whole) if self.is_live() => self.truncated(at.offset),
                 Ok(Body::Whole) => return Ok(()),
                 Ok(Body::Part) if at.offset - before >= PROGRESS => continue,
                 Ok(Body::Part) => self.truncated(at.offset),
                 Err(failure) => failure,
             };
             failures += 1;
-            let resumable = self.identity.as_ref().is_some_and(Identity::resumable);
+            let known = self.identity.as_ref();
+            let resumable = known.is_some_and(|known| known.resumable() || known.live());
             // A second silence in a row is a dead server: trying on would only add to the wait.
             let stalled_again = failure.error.code == code::HTTP_STALLED && failures > 1;
             let spent = failures > self.fetcher.config.resume_attempts || stalled_again;
@@ -89,16 +96,24 @@ impl Transfer<'_> {
     async fn attempt(&mut self, at: &mut Target) -> Result<Body, FetchError> {
         let validator = self.identity.as_ref().and_then(Identity::validator);
         let on_stall = || self.pipe.note_stall();
+        let from = if self.is_live() { 0 } else { at.offset };
         let response = self
             .fetcher
-            .get(self.url, at.offset, validator, &on_stall)
+            .get(self.url, from, validator, &on_stall)
             .await?;
-        let answer = interpret(self.url, &response, at.offset)?;
-        self.recognise(&answer, at.offset)?;
+        let answer = interpret(self.url, &response, from)?;
+        self.recognise(&answer, from)?;
         if answer.beyond_end {
             return Ok(Body::Whole);
         }
+        if self.is_live() {
+            return self.read_live(response, at).await;
+        }
         self.read_body(response, answer.starts_at, at).await
+    }
+
+    fn is_live(&self) -> bool {
+        self.identity.as_ref().is_some_and(Identity::live)
     }
 
     /// Takes down what the first answer says; later ones must not contradict it.
@@ -134,6 +149,47 @@ impl Transfer<'_> {
         }
     }
 
+    /// Passes on what is on air, with what the station says about it, until the connection ends.
+    async fn read_live(&self, mut response: Response, at: &mut Target) -> Result<Body, FetchError> {
+        let station = Station::read(response.headers());
+        if station.name.is_some() {
+            self.pipe.announce(station.says(None, None));
+        }
+        let mut filter = station.interval.and_then(IcyFilter::new);
+        while let Some(chunk) = self.next_chunk(&mut response, at.offset).await? {
+            let mut sound = |bytes: &[u8]| {
+                self.pipe.append(at.generation, bytes);
+                at.offset += bytes.len() as u64;
+            };
+            match &mut filter {
+                None => sound(&chunk),
+                Some(filter) => filter.push(&chunk, |piece| match piece {
+                    IcyPiece::Sound(bytes) => sound(bytes),
+                    IcyPiece::Title { title, url } => {
+                        self.pipe.announce(station.says(Some(title), url));
+                    }
+                }),
+            }
+        }
+        Ok(Body::Whole)
+    }
+
+    /// The next bytes of a body, once the pipe has room for them; `None` is the end.
+    async fn next_chunk(
+        &self,
+        response: &mut Response,
+        offset: u64,
+    ) -> Result<Option<Bytes>, FetchError> {
+        let config = &self.fetcher.config;
+        let on_stall = || self.pipe.note_stall();
+        self.pipe.room().await;
+        let next = response.chunk();
+        patiently(next, config.stall_notice, config.stall_timeout, &on_stall)
+            .await
+            .ok_or_else(|| self.stalled())?
+            .map_err(|_| self.truncated(offset))
+    }
+
     async fn read_body(
         &self,
         mut response: Response,
@@ -141,16 +197,8 @@ impl Transfer<'_> {
         at: &mut Target,
     ) -> Result<Body, FetchError> {
         let config = &self.fetcher.config;
-        let on_stall = || self.pipe.note_stall();
         let mut position = starts_at;
-        loop {
-            self.pipe.room().await;
-            let next = response.chunk();
-            let chunk = patiently(next, config.stall_notice, config.stall_timeout, &on_stall)
-                .await
-                .ok_or_else(|| self.stalled())?
-                .map_err(|_| self.truncated(at.offset))?;
-            let Some(chunk) = chunk else { break };
+        while let Some(chunk) = self.next_chunk(&mut response, at.offset).await? {
             // A server that ignores ranges sends again what is there already.
             let known = at.offset.saturating_sub(position).min(chunk.len() as u64);
             position += chunk.len() as u64;
@@ -195,6 +243,37 @@ impl Transfer<'_> {
                 self.fetcher.config.max_source_bytes
             ),
         )
+    }
+}
+
+/// What a radio station says about itself in its headers.
+struct Station {
+    name: Option<String>,
+    url: Option<String>,
+    interval: Option<u64>,
+}
+
+impl Station {
+    fn read(headers: &HeaderMap) -> Station {
+        let field = |name: &str| {
+            let value = headers.get(name)?;
+            Some(icy::clean(&icy::text(value.as_bytes()))).filter(|value| !value.is_empty())
+        };
+        Station {
+            name: field("icy-name"),
+            url: field("icy-url"),
+            interval: field("icy-metaint").and_then(|value| value.parse().ok()),
+        }
+    }
+
+    fn says(&self, title: Option<String>, url: Option<String>) -> StreamMetadata {
+        StreamMetadata {
+            title,
+            station: self.name.clone(),
+            url: url
+                .filter(|url| !url.is_empty())
+                .or_else(|| self.url.clone()),
+        }
     }
 }
 
