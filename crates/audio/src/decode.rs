@@ -60,8 +60,8 @@ pub(crate) struct MediaReader {
 }
 
 impl MediaReader {
-    /// Makes the decoder and decodes the first block.
-    pub(crate) fn open(demuxer: Demuxer) -> Result<MediaReader, AudioError> {
+    /// Makes the decoder and decodes the first block, which begins at 0 if time counts `from_first`.
+    pub(crate) fn open(demuxer: Demuxer, from_first: bool) -> Result<MediaReader, AudioError> {
         let kind = demuxer.kind();
         let mut reader = MediaReader {
             decoder: make_decoder(&demuxer)?,
@@ -74,7 +74,7 @@ impl MediaReader {
             cut_off: false,
         };
         reader.ahead = reader.read_block()?;
-        reader.begin_at_zero();
+        reader.begin_at_zero(from_first);
         if reader.ahead.is_some() {
             return Ok(reader);
         }
@@ -159,12 +159,20 @@ impl MediaReader {
     }
 
     /// Vorbis' first packet gives no sound, and Matroska counts its time all the same.
-    fn begin_at_zero(&mut self) {
+    fn begin_at_zero(&mut self, from_first: bool) {
         let is_vorbis_in_webm = self.demuxer.kind() == Kind::Matroska && self.codec() == "vorbis";
-        let Some(first) = self.ahead.as_mut().filter(|_| is_vorbis_in_webm) else {
+        let Some(first) = self
+            .ahead
+            .as_mut()
+            .filter(|_| is_vorbis_in_webm || from_first)
+        else {
             return;
         };
-        if (0..i64::from(first.rate / 4)).contains(&first.start) {
+        let most = match from_first {
+            true => i64::MAX,
+            false => i64::from(first.rate / 4),
+        };
+        if (0..most).contains(&first.start) {
             self.first_offset = -first.start;
             self.offset = -first.start;
             self.expected = self.expected.map(|expected| expected - first.start);

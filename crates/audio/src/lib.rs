@@ -19,6 +19,7 @@ mod input;
 mod matroska;
 pub mod mix;
 mod mp4_edit;
+pub mod mpeg_ts;
 mod ogg;
 mod options;
 pub mod opus;

@@ -15,6 +15,9 @@ pub struct OpenOptions {
     pub filters: FilterSettings,
     /// Decode and encode Opus too, where it could pass through. Default `false`.
     pub force_transcode: bool,
+    /// Count time from the first sound, whatever the timestamps say: the source is a piece of a longer
+    /// stream. Default `false`.
+    pub from_first: bool,
 }
 
 /// Settings of the Opus encoder.

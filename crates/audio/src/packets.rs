@@ -83,6 +83,8 @@ pub(crate) struct ContainerPackets {
     /// A packet that was read ahead, to see whether it is the last one.
     held: Option<TimedPacket>,
     bad_packets: u32,
+    /// What is taken from the file's timestamps; to be found at the first packet.
+    origin: Option<i64>,
 }
 
 impl ContainerPackets {
@@ -91,7 +93,8 @@ impl ContainerPackets {
         demuxer.params().codec == CODEC_ID_OPUS
     }
 
-    pub(crate) fn open(demuxer: Demuxer) -> Result<ContainerPackets, AudioError> {
+    /// Reads the stream's header; the first packet begins at 0 if time counts `from_first`.
+    pub(crate) fn open(demuxer: Demuxer, from_first: bool) -> Result<ContainerPackets, AudioError> {
         let name = demuxer.kind().name();
         let mut private = demuxer
             .params()
@@ -119,6 +122,7 @@ impl ContainerPackets {
             expected: None,
             held: None,
             bad_packets: 0,
+            origin: (!from_first).then_some(0),
         })
     }
 
@@ -224,6 +228,11 @@ impl ContainerPackets {
             // MP4 counts the pre-skip in its timestamps and cuts it by an edit list.
             stamp = stamp.saturating_sub(pre_skip);
         }
+        // Anything within the pre-skip is an ordinary beginning.
+        let origin = *self
+            .origin
+            .get_or_insert(stamp.saturating_add(pre_skip).max(0));
+        stamp = stamp.saturating_sub(origin);
         let tick = self.demuxer.tick_samples(SAMPLE_RATE);
         let grid = (stamp + pre_skip + GRID / 2).div_euclid(GRID) * GRID - pre_skip;
         let exact = if (grid - stamp).abs() <= tick {

@@ -68,7 +68,7 @@ impl Track {
             _ => {
                 let demuxer = Demuxer::open(kind, input)?;
                 if ContainerPackets::is_opus(&demuxer) {
-                    let packets = Box::new(ContainerPackets::open(demuxer)?);
+                    let packets = Box::new(ContainerPackets::open(demuxer, options.from_first)?);
                     Track::open_opus(kind, OpusPackets::Container(packets), options)?
                 } else {
                     Track::open_media(kind, demuxer, options)?
@@ -147,7 +147,7 @@ impl Track {
         demuxer: Demuxer,
         options: &OpenOptions,
     ) -> Result<Track, AudioError> {
-        let reader = MediaReader::open(demuxer)?;
+        let reader = MediaReader::open(demuxer, options.from_first)?;
         let (sample_rate, channels) = reader.shape();
         let info = TrackInfo {
             container: kind.name(),

@@ -111,6 +111,12 @@ export interface BindingEvent {
   code?: string
   /** Message for people. */
   message?: string
+  /** What a source says it plays. */
+  title?: string
+  /** The name of the station that plays it. */
+  station?: string
+  /** An address about either. */
+  url?: string
   /** Milliseconds without a frame. */
   forMs?: number
   /** Frames wanted. */
@@ -268,6 +274,8 @@ export interface BindingTrackInfo {
   sampleRate: number
   /** Channels of the source. */
   channels: number
+  /** Whether the source can be moved to any position. */
+  seekable: boolean
 }
 
 /** Both ends of an open transport, as this machine sees them. */

@@ -19,6 +19,12 @@ pub struct FeedConfig {
     pub stall_timeout: Duration,
     /// After how long without bytes a feed that needs some reports `Stalled`. Default 1 s.
     pub stall_notice: Duration,
+    /// Requests to one host that may wait for an answer at the same time; others wait for their turn,
+    /// and their time-outs run. Default 16.
+    pub max_requests_per_host: usize,
+    /// Connections to one host at the same time, one for each source that plays from it; one more
+    /// fails its own feed with `http_host_busy`. Default 4,096.
+    pub max_connections_per_host: usize,
     /// Redirects followed for one request. Default 5.
     pub max_redirects: usize,
     /// The largest HTTP source in bytes, announced or received. Default 2 GiB.
@@ -46,6 +52,8 @@ impl Default for FeedConfig {
             connect_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(15),
             stall_notice: Duration::from_secs(1),
+            max_requests_per_host: 16,
+            max_connections_per_host: 4096,
             max_redirects: 5,
             max_source_bytes: 2 << 30,
             resume_attempts: 3,

@@ -10,6 +10,8 @@ pub mod code {
     pub const HTTP_CONNECT_FAILED: &str = "http_connect_failed";
     /// The address is private, local or reserved and is not allowed by the configuration.
     pub const HTTP_FORBIDDEN_ADDRESS: &str = "http_forbidden_address";
+    /// As many sources of this host play as may.
+    pub const HTTP_HOST_BUSY: &str = "http_host_busy";
     /// The address is no `http` or `https` URL.
     pub const HTTP_INVALID_URL: &str = "http_invalid_url";
     /// The body stopped arriving for longer than the stall timeout.
@@ -18,12 +20,20 @@ pub mod code {
     pub const HTTP_STATUS: &str = "http_status";
     /// The server did not connect or did not answer in time.
     pub const HTTP_TIMEOUT: &str = "http_timeout";
+    /// The server's certificate is not trusted, or it speaks no TLS that is known.
+    pub const HTTP_TLS_FAILED: &str = "http_tls_failed";
     /// The source is larger than the configured limit.
     pub const HTTP_TOO_LARGE: &str = "http_too_large";
     /// More redirects than the configured limit.
     pub const HTTP_TOO_MANY_REDIRECTS: &str = "http_too_many_redirects";
     /// The body ended early and could not be resumed.
     pub const HTTP_TRUNCATED: &str = "http_truncated";
+    /// An encrypted segment cannot be opened: a wrong key, or a way of encryption that is not known.
+    pub const HLS_ENCRYPTED: &str = "hls_encrypted";
+    /// The playlist cannot be read, or names nothing that can be played.
+    pub const PLAYLIST_INVALID: &str = "playlist_invalid";
+    /// Playlists name playlists, too deep or themselves.
+    pub const PLAYLIST_LOOP: &str = "playlist_loop";
     /// Reading the file failed.
     pub const READ_FAILED: &str = "read_failed";
     /// The content behind the URL changed between two requests for it.

@@ -12,7 +12,7 @@ use cadenza_audio::{AudioErrorCode, MAX_OPUS_FRAME, OpenOptions};
 
 use super::error::{FeedError, code};
 use super::frame_source::FrameSource;
-use super::http::{HttpReader, HttpSource};
+use super::http::{HttpReader, HttpSource, Onward};
 use super::pool::Pool;
 use super::{FeedEvent, FeedId, file};
 use crate::frame_queue::{FrameMeta, FrameProducer};
@@ -65,6 +65,10 @@ pub(super) struct Playback {
     change: Option<Box<FilterChange>>,
     /// Frames still to be made again, from sound that is here.
     again: usize,
+    /// `Opened` was reported.
+    opened: bool,
+    /// The source time at which the open part of the source begins.
+    part_ms: u64,
 }
 
 /// An Opus frame; an empty one marks the end.
@@ -130,8 +134,8 @@ impl Job {
         if !self.bytes_wait() {
             return Ok(Next::Park(self.until_urgent()));
         }
-        if self.playback.source.is_none() {
-            self.open(pool)?;
+        if self.playback.source.is_none() && !self.open(pool)? {
+            return Ok(Next::Continue);
         }
         for _ in 0..BATCH {
             if !self.bytes_wait() {
@@ -139,7 +143,10 @@ impl Job {
             }
             let frame = match self.playback.held.take() {
                 Some(frame) => frame,
-                None => self.decode()?,
+                None => match self.decode()? {
+                    Some(frame) => frame,
+                    None => return Ok(Next::Continue),
+                },
             };
             self.tell_metadata(pool);
             if !self.push(&frame) {
@@ -164,37 +171,52 @@ impl Job {
             return true;
         }
         // A queue about to run dry is worth the risk of a read that waits.
-        let urgent = self.playback.source.is_some() && self.producer.unplayed() < LOW_QUEUE;
+        let urgent = self.playback.opened && self.producer.unplayed() < LOW_QUEUE;
         http.pipe.ready(if urgent { FEW_BYTES } else { MANY_BYTES })
     }
 
-    fn open(&mut self, pool: &Arc<Pool>) -> Result<(), FeedError> {
+    /// Opens the source, or its next part; `false` when there is nothing in that part.
+    fn open(&mut self, pool: &Arc<Pool>) -> Result<bool, FeedError> {
         let opener = pool.opener();
-        let options = &self.options;
-        let source = match &self.origin {
+        let mut options = self.options.clone();
+        let opened = match &self.origin {
             Origin::Refused(error) => return Err(error.clone()),
             Origin::File(path) => {
                 let bytes = file::open(path)?;
                 let hint = file::hint(path);
-                contained(|| opener.open(Box::new(bytes), &hint, options))?
+                contained(|| opener.open(Box::new(bytes), &hint, &options))
             }
             Origin::Http(http) => {
+                if let Some(part_ms) = http.pipe.enter_part() {
+                    self.playback.part_ms = part_ms;
+                    options.from_first = true;
+                    options.start_ms = options.start_ms.saturating_sub(part_ms);
+                    options.end_ms = options.end_ms.map(|end| end.saturating_sub(part_ms));
+                }
                 let pool: Weak<Pool> = Arc::downgrade(pool);
                 let bytes = HttpReader::new(Arc::clone(&http.pipe), pool);
-                contained(|| opener.open(Box::new(bytes), &http.hint(), options))?
+                contained(|| opener.open(Box::new(bytes), &http.hint(), &options))
             }
         };
-        let source = self.playback.source.insert(source);
-        let info = contained(|| Ok(source.info()))?;
-        self.report(
-            pool,
-            FeedEvent::Opened {
-                feed: self.id,
-                track: self.track,
-                info,
-            },
-        );
-        Ok(())
+        let source = match opened {
+            Err(error) if options.from_first && is_empty(&error) && self.leave_part()? => {
+                return Ok(false);
+            }
+            opened => self.playback.source.insert(opened?),
+        };
+        if std::mem::replace(&mut self.playback.opened, true) {
+            return Ok(true);
+        }
+        let mut info = contained(|| Ok(source.info()))?;
+        if let Origin::Http(http) = &self.origin {
+            let about = http.pipe.about();
+            if options.from_first {
+                (info.duration_ms, info.seekable) = (about.duration_ms, about.by_time);
+            }
+        }
+        let (feed, track) = (self.id, self.track);
+        self.report(pool, FeedEvent::Opened { feed, track, info });
+        Ok(true)
     }
 
     fn seek(&mut self, seek: Seek) -> Result<(), FeedError> {
@@ -202,6 +224,23 @@ impl Job {
         self.playback.held = None;
         self.playback.finished = false;
         self.playback.again = 0;
+        if let Origin::Http(http) = &self.origin {
+            let about = http.pipe.about();
+            if about.live {
+                let text =
+                    "what is on air cannot be sought in; play it again to hear it from now on";
+                return Err(FeedError::new(AudioErrorCode::SeekFailed.as_str(), text));
+            }
+            if about.by_time {
+                http.pipe.seek_time(seek.position_ms);
+                let source = self.playback.source.take();
+                self.options.start_ms = seek.position_ms;
+                return contained(|| {
+                    drop(source);
+                    Ok(())
+                });
+            }
+        }
         match &mut self.playback.source {
             Some(source) => contained(|| source.seek(seek.position_ms)),
             None => {
@@ -211,8 +250,36 @@ impl Job {
         }
     }
 
-    /// The next frame, or the mark of the end.
-    fn decode(&mut self) -> Result<Frame, FeedError> {
+    /// Goes over to the next part of the source; `false` when there is none.
+    fn leave_part(&mut self) -> Result<bool, FeedError> {
+        let Origin::Http(http) = &self.origin else {
+            return Ok(false);
+        };
+        let is_past = |end| u64::from(self.playback.position_ms) + 20 >= end;
+        if self.options.end_ms.is_some_and(is_past) {
+            return Ok(false);
+        }
+        match http.pipe.leave_part() {
+            Onward::End => Ok(false),
+            Onward::Part => {
+                self.options.start_ms = 0;
+                self.playback.again = 0;
+                let source = self.playback.source.take();
+                contained(|| {
+                    drop(source);
+                    Ok(())
+                })?;
+                Ok(true)
+            }
+            Onward::Unread => Err(FeedError::new(
+                AudioErrorCode::MalformedMedia.as_str(),
+                "the decoder gave up in the middle of the stream; use another source",
+            )),
+        }
+    }
+
+    /// The next frame, or the mark of the end; `None` when another part comes first.
+    fn decode(&mut self) -> Result<Option<Frame>, FeedError> {
         let mut out = [0; MAX_OPUS_FRAME];
         self.playback.again = self.playback.again.saturating_sub(1);
         let frame = match &mut self.playback.source {
@@ -221,7 +288,11 @@ impl Job {
         };
         let Some(frame) = frame else {
             // Some readers take a failed read for the end of the file; the pipe knows better.
-            return self.transfer_failure().map_or_else(|| Ok(self.end()), Err);
+            if let Some(failure) = self.transfer_failure() {
+                return Err(failure);
+            }
+            let onward = self.in_parts() && self.leave_part()?;
+            return Ok((!onward).then(|| self.end()));
         };
         let opus = out.get(..frame.len).filter(|opus| !opus.is_empty());
         let opus = opus.ok_or_else(|| {
@@ -233,11 +304,20 @@ impl Job {
                 ),
             )
         })?;
-        self.playback.position_ms = u32::try_from(frame.position_ms).unwrap_or(u32::MAX);
-        Ok(Frame {
+        let position_ms = self.playback.part_ms.saturating_add(frame.position_ms);
+        self.playback.position_ms = u32::try_from(position_ms).unwrap_or(u32::MAX);
+        Ok(Some(Frame {
             opus: opus.into(),
             position_ms: self.playback.position_ms,
-        })
+        }))
+    }
+
+    /// Whether the source comes in parts.
+    fn in_parts(&self) -> bool {
+        match &self.origin {
+            Origin::Http(http) => http.pipe.in_parts(),
+            Origin::File(_) | Origin::Refused(_) => false,
+        }
     }
 
     /// Passes on what the source says about the place that is being decoded.
@@ -341,6 +421,11 @@ impl Drop for Job {
             Ok(())
         });
     }
+}
+
+/// Whether a source was refused because it holds no sound.
+fn is_empty(error: &FeedError) -> bool {
+    error.code == AudioErrorCode::EmptySource.as_str()
 }
 
 fn playing_time(frames: usize) -> Duration {

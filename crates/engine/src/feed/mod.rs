@@ -31,8 +31,10 @@ mod config;
 mod error;
 mod file;
 mod frame_source;
+pub mod hls;
 mod http;
 mod job;
+pub mod playlist;
 mod pool;
 
 use std::path::PathBuf;
@@ -196,7 +198,7 @@ impl FeedHost {
         epoch: Arc<AtomicU16>,
     ) {
         let load = self.pool.next_load();
-        let origin = self.origin(feed, request.track, load, request.source);
+        let origin = self.origin(feed, load, &request);
         let pipe = match &origin {
             Origin::Http(http) => Some(Arc::clone(&http.pipe)),
             Origin::File(_) | Origin::Refused(_) => None,
@@ -261,9 +263,10 @@ impl FeedHost {
         self.http.stop();
     }
 
-    fn origin(&self, feed: FeedId, track: u32, load: u64, source: SourceSpec) -> Origin {
-        let url = match source {
-            SourceSpec::File(path) => return Origin::File(path),
+    fn origin(&self, feed: FeedId, load: u64, request: &LoadRequest) -> Origin {
+        let track = request.track;
+        let url = match &request.source {
+            SourceSpec::File(path) => return Origin::File(path.clone()),
             SourceSpec::Http { url } => url,
         };
         // Weak, because the pool owns the jobs, and with them what holds these callbacks.
@@ -280,7 +283,12 @@ impl FeedHost {
             }
         };
         self.http
-            .fetch(&url, Box::new(on_ready), Box::new(on_stall))
+            .fetch(
+                url,
+                request.start_ms,
+                Box::new(on_ready),
+                Box::new(on_stall),
+            )
             .map_or_else(Origin::Refused, Origin::Http)
     }
 }

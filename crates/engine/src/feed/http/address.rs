@@ -45,13 +45,29 @@ pub(super) fn shown(url: &Url) -> String {
     bare.as_str().chars().take(SHOWN).collect()
 }
 
+/// An address in a playlist, relative to the playlist's own.
+pub(super) fn join(base: &Url, address: &str) -> Result<Url, FeedError> {
+    let url = base.join(address).map_err(|error| {
+        FeedError::new(
+            code::HTTP_INVALID_URL,
+            format!("{} names something that is no URL ({error})", shown(base)),
+        )
+    })?;
+    require_http(&url)?;
+    Ok(url)
+}
+
+/// The extension of the file that the path names, in lower case.
+pub(super) fn extension(url: &Url) -> Option<String> {
+    let name = url.path().rsplit('/').next().unwrap_or_default();
+    name.rsplit_once('.')
+        .map(|(_, extension)| extension.to_ascii_lowercase())
+}
+
 /// What the URL and the answer say about the content.
 pub(super) fn hint(url: &Url, mime: Option<String>) -> ProbeHint {
-    let name = url.path().rsplit('/').next().unwrap_or_default();
     ProbeHint {
-        extension: name
-            .rsplit_once('.')
-            .map(|(_, extension)| extension.to_ascii_lowercase()),
+        extension: extension(url),
         mime,
     }
 }

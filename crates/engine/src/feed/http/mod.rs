@@ -1,12 +1,19 @@
 //! HTTP sources: one thread, `cadenza-io`, moves the bytes of all of them into bounded pipes.
 
 mod address;
+mod answer;
+mod body;
 mod fetch;
 mod guard;
+mod hosts;
 mod icy;
+mod opening;
 mod pipe;
 mod reader;
+mod resource;
+mod session;
 mod transfer;
+mod window;
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +29,7 @@ use super::config::FeedConfig;
 use super::error::FeedError;
 use fetch::Fetcher;
 pub use icy::{IcyFilter, Piece as IcyPiece};
-pub(super) use pipe::Pipe;
+pub(super) use pipe::{Onward, Pipe};
 pub(super) use reader::HttpReader;
 
 /// A smaller window would hold less than the decoder wants to see before it runs.
@@ -78,16 +85,17 @@ impl HttpSources {
         })
     }
 
-    /// Begins to fetch `url`. The callbacks run on the IO thread and must not wait.
+    /// Begins to fetch `url`, where it can be found by time from `start_ms` on. The callbacks run on the IO thread and must not wait.
     pub(super) fn fetch(
         &self,
         url: &str,
+        start_ms: u64,
         on_ready: Box<dyn Fn() + Send + Sync>,
         on_stall: Box<dyn Fn() + Send + Sync>,
     ) -> Result<HttpSource, FeedError> {
         let url = address::parse(url)?;
         let fetcher = self.fetcher.clone()?;
-        let pipe = Arc::new(Pipe::new(self.window, on_ready, on_stall));
+        let pipe = Arc::new(Pipe::new(self.window, start_ms, on_ready, on_stall));
         let transfer = transfer::serve(Arc::clone(&pipe), fetcher, url.clone());
         self.runtime.spawn(transfer);
         Ok(HttpSource { pipe, url })

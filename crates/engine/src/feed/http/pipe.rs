@@ -3,6 +3,10 @@
 //! The reader's position decides what is fetched: a read outside the window moves the window there
 //! (a new *target* with a new generation) and the transfer starts over with a range request. The
 //! side that fills names the generation it fills for, so bytes of an old target never slip in.
+//!
+//! Some sources come in *parts*: each is a stream of its own, begun at a time that is known. A part
+//! ends for the reader like a file; it goes on by entering the next one. Such sources are sought by
+//! time, not by bytes.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,13 +14,11 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+pub(crate) use super::window::{About, Onward};
+use super::window::{State, Target};
 use crate::feed::StreamMetadata;
 use crate::feed::error::FeedError;
 
-/// Bytes kept behind the reader, so that a short step back needs no request.
-const BEHIND: u64 = 32 * 1024;
-/// Announcements that wait for the reader to come to their place.
-const MAX_SAID: usize = 32;
 /// A step forward of up to this many bytes beyond the window is read through, not requested.
 const READ_THROUGH: u64 = 64 * 1024;
 
@@ -33,53 +35,22 @@ pub(crate) struct Pipe {
     on_stall: Box<dyn Fn() + Send + Sync>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    /// Position of the first byte in `data`.
-    head: u64,
-    data: VecDeque<u8>,
-    position: u64,
-    generation: u64,
-    about: About,
-    /// `data` runs up to the end of the source.
-    complete: bool,
-    /// What the source says, each from its position on; the oldest go when there are too many.
-    said: VecDeque<(u64, StreamMetadata)>,
-    failure: Option<FeedError>,
-    failure_met: bool,
-    closed: bool,
-    /// What the decoder wants to see before it runs.
-    needed: u64,
-    wake_wanted: bool,
-    reader_waits: bool,
-    transfer_waits: bool,
-}
-
-/// What the first answer said about the source.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct About {
-    pub(crate) total: Option<u64>,
-    pub(crate) seekable: bool,
-    pub(crate) mime: Option<String>,
-}
-
-/// Where a transfer begins, and for which generation.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Target {
-    pub(super) offset: u64,
-    pub(super) generation: u64,
-}
-
 impl Pipe {
     /// `on_ready` runs on the IO thread when bytes came for a reader that found too few;
     /// `on_stall` when none come although the reader needs them.
+    ///
+    /// `time_ms` is where to begin, for sources that are found by time.
     pub(super) fn new(
         window: usize,
+        time_ms: u64,
         on_ready: Box<dyn Fn() + Send + Sync>,
         on_stall: Box<dyn Fn() + Send + Sync>,
     ) -> Pipe {
         Pipe {
-            state: Mutex::new(State::default()),
+            state: Mutex::new(State {
+                time_ms,
+                ..State::default()
+            }),
             readable: Condvar::new(),
             room: Notify::new(),
             moved: Notify::new(),
@@ -122,12 +93,36 @@ impl Pipe {
 
     /// What the source says about the place that the reader has come to, once.
     pub(crate) fn take_metadata(&self) -> Option<StreamMetadata> {
+        self.lock().take_metadata()
+    }
+
+    /// Enters the part at the reader's position; its source time in milliseconds, or `None` when
+    /// the source does not come in parts.
+    pub(crate) fn enter_part(&self) -> Option<u64> {
+        self.lock().enter_part()
+    }
+
+    /// Whether the source comes in parts.
+    pub(crate) fn in_parts(&self) -> bool {
+        self.lock().in_parts()
+    }
+
+    /// Leaves a part that the reader has come to the end of, or gave up.
+    pub(crate) fn leave_part(&self) -> Onward {
         let mut state = self.lock();
-        let reached = state.position;
-        let due = state
-            .said
-            .partition_point(|(position, _)| *position <= reached);
-        state.said.drain(..due).next_back().map(|(_, said)| said)
+        let onward = state.leave_part();
+        self.offer_room(&mut state);
+        onward
+    }
+
+    /// Goes on with the part that holds this time.
+    pub(crate) fn seek_time(&self, time_ms: u64) {
+        let mut state = self.lock();
+        state.seek_time(time_ms);
+        state.transfer_waits = false;
+        drop(state);
+        self.moved.notify_one();
+        self.room.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -206,7 +201,7 @@ impl Pipe {
         if state.closed {
             return Some(Err(io::Error::other("the source was closed")));
         }
-        if out.is_empty() || state.at_known_end() {
+        if out.is_empty() || state.at_known_end() || state.at_break() {
             return Some(Ok(0));
         }
         let count = state.copy_out(out);
@@ -231,6 +226,7 @@ impl Pipe {
         (!state.closed).then_some(Target {
             offset: state.head,
             generation: state.generation,
+            time_ms: state.time_ms,
         })
     }
 
@@ -263,12 +259,16 @@ impl Pipe {
 
     /// Notes what the source says about the bytes that follow.
     pub(super) fn announce(&self, said: StreamMetadata) {
-        let mut state = self.lock();
-        let position = state.end();
-        if state.said.len() == MAX_SAID {
-            state.said.pop_front();
-        }
-        state.said.push_back((position, said));
+        self.lock().announce(said);
+    }
+
+    /// What follows is a stream of its own that begins at `start_ms`.
+    pub(super) fn begin_part(&self, generation: u64, start_ms: u64) {
+        self.change(|state| {
+            if state.generation == generation && !state.closed {
+                state.begin_part(start_ms);
+            }
+        });
     }
 
     pub(super) fn complete(&self, generation: u64) {
@@ -276,7 +276,9 @@ impl Pipe {
             if state.generation == generation {
                 let end = state.end();
                 state.complete = true;
-                state.about.total.get_or_insert(end);
+                if !state.about.by_time {
+                    state.about.total.get_or_insert(end);
+                }
             }
         });
     }
@@ -322,54 +324,6 @@ impl Pipe {
     }
 }
 
-impl State {
-    fn end(&self) -> u64 {
-        self.head + self.data.len() as u64
-    }
-
-    /// Bytes in the window that the reader has not had.
-    fn ahead(&self) -> u64 {
-        self.end().saturating_sub(self.position.max(self.head))
-    }
-
-    fn ready(&self) -> bool {
-        self.closed
-            || self.failure.is_some()
-            || self.complete
-            || self.at_known_end()
-            || (self.position >= self.head && self.ahead() >= self.needed)
-    }
-
-    fn at_known_end(&self) -> bool {
-        self.about.total.is_some_and(|total| self.position >= total)
-    }
-
-    fn copy_out(&mut self, out: &mut [u8]) -> usize {
-        if self.position < self.head || self.position >= self.end() {
-            return 0;
-        }
-        let skip = (self.position - self.head) as usize;
-        let (front, back) = self.data.as_slices();
-        let chunk = if skip < front.len() {
-            &front[skip..]
-        } else {
-            &back[skip - front.len()..]
-        };
-        let count = chunk.len().min(out.len());
-        out[..count].copy_from_slice(&chunk[..count]);
-        self.position += count as u64;
-        self.forget_behind();
-        count
-    }
-
-    fn forget_behind(&mut self) {
-        let keep_from = self.position.saturating_sub(BEHIND).max(self.head);
-        let excess = ((keep_from - self.head) as usize).min(self.data.len());
-        self.data.drain(..excess);
-        self.head += excess as u64;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
@@ -385,11 +339,11 @@ mod tests {
         let on_ready = move || {
             counted.fetch_add(1, Ordering::Relaxed);
         };
-        let pipe = Pipe::new(window, Box::new(on_ready), Box::new(|| {}));
+        let pipe = Pipe::new(window, 0, Box::new(on_ready), Box::new(|| {}));
         pipe.describe(About {
             total: Some(10_000_000),
             seekable: true,
-            mime: None,
+            ..About::default()
         });
         (pipe, wakes)
     }
@@ -497,5 +451,47 @@ mod tests {
         pipe.close();
         assert!(pipe.read(&mut [0; 8]).is_err());
         assert!(pipe.ready(1) && pipe.target().is_none());
+    }
+
+    #[test]
+    fn parts_are_read_one_by_one() {
+        let (pipe, _) = pipe(1000);
+        pipe.describe(About {
+            by_time: true,
+            ..About::default()
+        });
+        let mut out = [0; 8];
+        assert!(!pipe.ready(4));
+        pipe.begin_part(0, 5_000);
+        pipe.append(0, b"one");
+        assert!(!pipe.ready(4), "bytes may follow");
+        pipe.begin_part(0, 9_000);
+        pipe.begin_part(0, 9_500);
+        assert!(pipe.ready(4), "the part is whole");
+        assert!(
+            matches!(pipe.try_read(&mut out), Some(Ok(0))),
+            "not entered"
+        );
+        assert_eq!(pipe.enter_part(), Some(5_000));
+        assert!(matches!(pipe.try_read(&mut out), Some(Ok(3))));
+        assert!(pipe.ready(4) && matches!(pipe.try_read(&mut out), Some(Ok(0))));
+        assert_eq!(pipe.leave_part(), Onward::Part);
+        assert!(!pipe.ready(4));
+        pipe.append(0, b"three");
+        assert_eq!(pipe.enter_part(), Some(9_500));
+        assert!(matches!(pipe.try_read(&mut out[..2]), Some(Ok(2))));
+        assert_eq!(pipe.leave_part(), Onward::Unread);
+        pipe.complete(0);
+        assert_eq!(pipe.leave_part(), Onward::End);
+
+        pipe.seek_time(77);
+        let target = pipe.target().expect("open");
+        assert_eq!((target.generation, target.time_ms), (1, 77));
+        pipe.append(0, b"stale");
+        pipe.begin_part(1, 70);
+        pipe.append(1, b"new");
+        assert_eq!(pipe.enter_part(), Some(70));
+        assert!(matches!(pipe.try_read(&mut out), Some(Ok(3))));
+        assert_eq!(&out[..3], b"new");
     }
 }

@@ -9,7 +9,7 @@ use super::pipe::Pipe;
 use crate::feed::error::{FeedError, code};
 use crate::feed::pool::Pool;
 
-/// Reads a pipe; dropping it ends the transfer.
+/// Reads a pipe, or one part of it.
 pub(crate) struct HttpReader {
     pipe: Arc<Pipe>,
     pool: Weak<Pool>,
@@ -54,11 +54,5 @@ impl ByteSource for HttpReader {
 
     fn byte_len(&self) -> Option<u64> {
         self.pipe.about().total
-    }
-}
-
-impl Drop for HttpReader {
-    fn drop(&mut self) {
-        self.pipe.close();
     }
 }

@@ -5,31 +5,29 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use bytes::Bytes;
+use reqwest::Url;
 use reqwest::header::HeaderMap;
-use reqwest::{Response, Url};
 
 use super::address::shown;
-use super::fetch::{Answer, FetchError, Fetcher, Identity, interpret, patiently};
+use super::answer::{Answer, Identity, interpret};
+use super::body::{Patience, too_large};
+use super::fetch::{Ask, FetchError, Fetched, Fetcher};
 use super::icy::{self, IcyFilter, Piece as IcyPiece};
-use super::pipe::{About, Pipe, Target};
+use super::opening::Source;
+use super::pipe::{About, Pipe};
+use super::window::Target;
 use crate::feed::StreamMetadata;
 use crate::feed::error::{FeedError, code};
 
 /// A try that brought at least this many bytes earns the full number of further tries.
-const PROGRESS: u64 = 64 * 1024;
+pub(super) const PROGRESS: u64 = 64 * 1024;
 
 /// Serves `pipe` until nobody reads it any more or it failed.
 pub(super) async fn serve(pipe: Arc<Pipe>, fetcher: Arc<Fetcher>, url: Url) {
-    let mut transfer = Transfer {
-        pipe: &pipe,
-        fetcher: &fetcher,
-        url: &url,
-        identity: None,
-    };
+    let mut source = Source::new(&pipe, &fetcher, url);
     while let Some(target) = pipe.target() {
         let moved = pipe.moved(target.generation);
-        let Some(result) = unless(moved, transfer.deliver(target)).await else {
+        let Some(result) = unless(moved, source.deliver(target)).await else {
             continue;
         };
         match result {
@@ -52,21 +50,44 @@ async fn unless<T>(stop: impl Future<Output = ()>, work: impl Future<Output = T>
     .await
 }
 
-struct Transfer<'a> {
-    pipe: &'a Pipe,
-    fetcher: &'a Fetcher,
-    url: &'a Url,
+/// One body that is the source.
+pub(super) struct Transfer<'a> {
+    pub(super) pipe: &'a Pipe,
+    pub(super) fetcher: &'a Fetcher,
+    pub(super) url: Url,
     identity: Option<Identity>,
 }
 
-impl Transfer<'_> {
+/// An answer that was looked at already, and the bytes of its body that this took.
+pub(super) struct First {
+    pub(super) fetched: Fetched,
+    pub(super) answer: Answer,
+    pub(super) head: Vec<u8>,
+    /// Why there are no more bytes.
+    pub(super) failure: Option<FetchError>,
+}
+
+impl<'a> Transfer<'a> {
+    pub(super) fn new(pipe: &'a Pipe, fetcher: &'a Fetcher, url: Url) -> Transfer<'a> {
+        Transfer {
+            pipe,
+            fetcher,
+            url,
+            identity: None,
+        }
+    }
+
     /// Delivers everything from `target` to the end of the source.
-    async fn deliver(&mut self, target: Target) -> Result<(), FeedError> {
+    pub(super) async fn deliver(
+        &mut self,
+        target: Target,
+        mut first: Option<First>,
+    ) -> Result<(), FeedError> {
         let mut at = target;
         let mut failures = 0;
         loop {
             let before = at.offset;
-            let result = self.attempt(&mut at).await;
+            let result = self.attempt(&mut at, first.take()).await;
             if at.offset - before >= PROGRESS {
                 failures = 0;
             }
@@ -87,29 +108,39 @@ impl Transfer<'_> {
             if !failure.passing || !resumable || spent {
                 return Err(failure.error);
             }
-            let doublings = (failures - 1).min(6);
-            tokio::time::sleep(self.fetcher.config.resume_delay * (1 << doublings)).await;
+            self.fetcher.pause(failures).await;
         }
     }
 
     /// One request and its body, up to wherever it ends.
-    async fn attempt(&mut self, at: &mut Target) -> Result<Body, FetchError> {
-        let validator = self.identity.as_ref().and_then(Identity::validator);
+    async fn attempt(&mut self, at: &mut Target, first: Option<First>) -> Result<Body, FetchError> {
         let on_stall = || self.pipe.note_stall();
         let from = if self.is_live() { 0 } else { at.offset };
-        let response = self
-            .fetcher
-            .get(self.url, from, validator, &on_stall)
-            .await?;
-        let answer = interpret(self.url, &response, from)?;
-        self.recognise(&answer, from)?;
-        if answer.beyond_end {
+        let first = match first {
+            Some(first) => first,
+            None => {
+                let ask = Ask {
+                    offset: from,
+                    len: None,
+                    validator: self.identity.as_ref().and_then(Identity::validator),
+                };
+                let fetched = self.fetcher.get(&self.url, ask, &on_stall).await?;
+                First {
+                    answer: interpret(&self.url, &fetched.response, from)?,
+                    fetched,
+                    head: Vec::new(),
+                    failure: None,
+                }
+            }
+        };
+        self.recognise(&first.answer, from)?;
+        if first.answer.beyond_end {
             return Ok(Body::Whole);
         }
         if self.is_live() {
-            return self.read_live(response, at).await;
+            return self.read_live(first, at).await;
         }
-        self.read_body(response, answer.starts_at, at).await
+        self.read_body(first, at).await
     }
 
     fn is_live(&self) -> bool {
@@ -120,7 +151,7 @@ impl Transfer<'_> {
     fn recognise(&mut self, answer: &Answer, asked_from: u64) -> Result<(), FetchError> {
         let limit = self.fetcher.config.max_source_bytes;
         if answer.identity.total().is_some_and(|total| total > limit) {
-            return Err(self.too_large());
+            return Err(too_large(&self.url, limit));
         }
         // Sending everything from the start is how a server says that `If-Range` did not match.
         let restarted = answer.starts_at < asked_from && !answer.beyond_end;
@@ -133,7 +164,7 @@ impl Transfer<'_> {
                 code::SOURCE_CHANGED,
                 format!(
                     "{} changed while it was playing; play it again",
-                    shown(self.url)
+                    shown(&self.url)
                 ),
             )),
             Some(_) => Ok(()),
@@ -142,6 +173,8 @@ impl Transfer<'_> {
                     total: answer.identity.total(),
                     seekable: answer.identity.seekable(),
                     mime: answer.mime.clone(),
+                    live: answer.identity.live(),
+                    ..About::default()
                 });
                 self.identity = Some(answer.identity.clone());
                 Ok(())
@@ -150,13 +183,14 @@ impl Transfer<'_> {
     }
 
     /// Passes on what is on air, with what the station says about it, until the connection ends.
-    async fn read_live(&self, mut response: Response, at: &mut Target) -> Result<Body, FetchError> {
-        let station = Station::read(response.headers());
+    async fn read_live(&self, first: First, at: &mut Target) -> Result<Body, FetchError> {
+        let mut pieces = Pieces::begin(self, first);
+        let station = Station::read(pieces.first.fetched.response.headers());
         if station.name.is_some() {
             self.pipe.announce(station.says(None, None));
         }
         let mut filter = station.interval.and_then(IcyFilter::new);
-        while let Some(chunk) = self.next_chunk(&mut response, at.offset).await? {
+        while let Some(chunk) = pieces.next(self).await? {
             let mut sound = |bytes: &[u8]| {
                 self.pipe.append(at.generation, bytes);
                 at.offset += bytes.len() as u64;
@@ -174,36 +208,16 @@ impl Transfer<'_> {
         Ok(Body::Whole)
     }
 
-    /// The next bytes of a body, once the pipe has room for them; `None` is the end.
-    async fn next_chunk(
-        &self,
-        response: &mut Response,
-        offset: u64,
-    ) -> Result<Option<Bytes>, FetchError> {
-        let config = &self.fetcher.config;
-        let on_stall = || self.pipe.note_stall();
-        self.pipe.room().await;
-        let next = response.chunk();
-        patiently(next, config.stall_notice, config.stall_timeout, &on_stall)
-            .await
-            .ok_or_else(|| self.stalled())?
-            .map_err(|_| self.truncated(offset))
-    }
-
-    async fn read_body(
-        &self,
-        mut response: Response,
-        starts_at: u64,
-        at: &mut Target,
-    ) -> Result<Body, FetchError> {
-        let config = &self.fetcher.config;
-        let mut position = starts_at;
-        while let Some(chunk) = self.next_chunk(&mut response, at.offset).await? {
+    async fn read_body(&self, first: First, at: &mut Target) -> Result<Body, FetchError> {
+        let limit = self.fetcher.config.max_source_bytes;
+        let mut position = first.answer.starts_at;
+        let mut pieces = Pieces::begin(self, first);
+        while let Some(chunk) = pieces.next(self).await? {
             // A server that ignores ranges sends again what is there already.
             let known = at.offset.saturating_sub(position).min(chunk.len() as u64);
             position += chunk.len() as u64;
-            if position > config.max_source_bytes {
-                return Err(self.too_large());
+            if position > limit {
+                return Err(too_large(&self.url, limit));
             }
             let fresh = &chunk[known as usize..];
             self.pipe.append(at.generation, fresh);
@@ -217,32 +231,48 @@ impl Transfer<'_> {
         }
     }
 
-    fn stalled(&self) -> FetchError {
-        FetchError::passing(
-            code::HTTP_STALLED,
-            format!("{} stopped sending; try again later", shown(self.url)),
-        )
-    }
-
     fn truncated(&self, offset: u64) -> FetchError {
         FetchError::passing(
             code::HTTP_TRUNCATED,
             format!(
                 "{} broke off after {offset} bytes and did not go on; try again later",
-                shown(self.url)
+                shown(&self.url)
             ),
         )
     }
+}
 
-    fn too_large(&self) -> FetchError {
-        FetchError::lasting(
-            code::HTTP_TOO_LARGE,
-            format!(
-                "{} is larger than {} bytes; raise the limit or use a smaller file",
-                shown(self.url),
-                self.fetcher.config.max_source_bytes
-            ),
-        )
+/// The pieces of a body: those that were looked at before, and those that follow.
+struct Pieces {
+    first: First,
+    patience: Patience,
+}
+
+impl Pieces {
+    fn begin(transfer: &Transfer<'_>, first: First) -> Pieces {
+        Pieces {
+            first,
+            patience: Patience::new(&transfer.fetcher.config),
+        }
+    }
+
+    /// The next one, once the pipe has room for it; `None` is the end.
+    async fn next(&mut self, transfer: &Transfer<'_>) -> Result<Option<Vec<u8>>, FetchError> {
+        let head = std::mem::take(&mut self.first.head);
+        if !head.is_empty() {
+            return Ok(Some(head));
+        }
+        if let Some(failure) = self.first.failure.take() {
+            return Err(failure);
+        }
+        transfer.pipe.room().await;
+        let on_stall = || transfer.pipe.note_stall();
+        let response = &mut self.first.fetched.response;
+        let next = self
+            .patience
+            .next(&transfer.url, response, &on_stall)
+            .await?;
+        Ok(next.map(Vec::from))
     }
 }
 
