@@ -203,10 +203,8 @@ impl Session {
         };
         let iv = key.iv.unwrap_or_else(|| u128::from(number).to_be_bytes());
         let url = join(&self.base, &key.uri)?;
-        if let Some((known, key)) = &self.key {
-            if *known == url {
-                return Ok(Some((*key, iv)));
-            }
+        if let Some((_, key)) = self.key.as_ref().filter(|(known, _)| *known == url) {
+            return Ok(Some((*key, iv)));
         }
         let bytes = resource::whole(access, &url, None, 1024).await?;
         let key = <[u8; 16]>::try_from(bytes.as_slice()).map_err(|_| {
@@ -224,8 +222,7 @@ impl Session {
         map: &Arc<Map>,
         number: u64,
     ) -> Result<Arc<[u8]>, FetchError> {
-        if let Some((known, bytes)) = self.init.as_ref().filter(|(known, _)| known == map) {
-            let _ = known;
+        if let Some((_, bytes)) = self.init.as_ref().filter(|(known, _)| known == map) {
             return Ok(Arc::clone(bytes));
         }
         let key = self.key(access, &map.encryption, number).await?;
