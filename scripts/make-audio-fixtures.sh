@@ -52,4 +52,25 @@ make mono-44100.aiff 44100 1 0.4 -c:a pcm_s16be -f aiff
 ffmpeg -v error -y -f lavfi -i "aevalsrc=exprs=0.4*sin(2*PI*300*t)|0.4*sin(2*PI*500*t)|0.4*sin(2*PI*700*t)|0.4*sin(2*PI*60*t)|0.4*sin(2*PI*1100*t)|0.4*sin(2*PI*1300*t):channel_layout=5.1:sample_rate=48000:duration=1" \
   -map_metadata -1 -fflags +bitexact -flags:a +bitexact -c:a libopus -b:a 160k -mapping_family 1 "$out/surround.opus"
 ffmpeg -v error -y -i "$out/surround.opus" -map_metadata -1 -fflags +bitexact -c copy "$out/surround.webm"
-ls -l "$out"
+
+# HLS: the same two seconds in segments of half a second, in each form that segments come in.
+hls="$out/hls"
+rm -rf "$hls" && mkdir -p "$hls"
+segments() {
+  ffmpeg -v error -y -f lavfi -i "aevalsrc=exprs=$left|$right:channel_layout=stereo:sample_rate=44100:duration=2" \
+    -map_metadata -1 -fflags +bitexact -flags:a +bitexact -c:a aac -aac_coder fast -b:a 48k "$@"
+}
+(
+  cd "$hls"
+  segments -f hls -hls_time 0.5 -hls_playlist_type vod -hls_segment_filename ts%d.ts ts.m3u8
+  segments -f hls -hls_time 0.5 -hls_playlist_type vod -hls_segment_type fmp4 -hls_fmp4_init_filename init.mp4 \
+    -hls_segment_filename fmp4-%d.m4s fmp4.m3u8
+  # A key for tests, which protects nothing.
+  printf '0123456789abcdef' > key.bin
+  printf 'key.bin\nkey.bin\n' > key.info
+  segments -f hls -hls_time 0.5 -hls_playlist_type vod -hls_key_info_file key.info \
+    -hls_segment_filename encrypted%d.ts encrypted.m3u8
+  segments -f segment -segment_time 0.5 -segment_format adts -segment_list packed.m3u8 packed%d.aac
+  rm key.info
+)
+ls -lR "$out"

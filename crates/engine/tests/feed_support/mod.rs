@@ -87,12 +87,33 @@ impl Bench {
     }
 
     pub fn load_track(&self, feed: u32, track: u32, source: SourceSpec) -> Listener {
+        self.load_request(feed, track, source, (0, None))
+    }
+
+    /// Loads a stretch of a source as track 1 of `feed`.
+    pub fn load_between(
+        &self,
+        feed: u32,
+        source: SourceSpec,
+        start_ms: u64,
+        end_ms: Option<u64>,
+    ) -> Listener {
+        self.load_request(feed, 1, source, (start_ms, end_ms))
+    }
+
+    fn load_request(
+        &self,
+        feed: u32,
+        track: u32,
+        source: SourceSpec,
+        (start_ms, end_ms): (u64, Option<u64>),
+    ) -> Listener {
         let (producer, consumer) = frame_queue(8 * 1024);
         let request = LoadRequest {
             track,
             source,
-            start_ms: 0,
-            end_ms: None,
+            start_ms,
+            end_ms,
             encoder: EncoderSettings::default(),
             filters: FilterSettings::default(),
         };
@@ -314,7 +335,15 @@ impl FrameSource for Chunks {
     fn seek(&mut self, position_ms: u64) -> Result<(), FeedError> {
         assert_ne!(self.fault, "panic_seek", "the decoder panics as it should");
         self.position = position_ms / 20;
-        let offset = SeekFrom::Start(self.position * CHUNK as u64);
+        let target = self.position * CHUNK as u64;
+        if !self.bytes.is_seekable() {
+            // Only to be called before the first frame: what lies in front is read through.
+            let read = std::io::copy(&mut (&mut self.bytes).take(target), &mut std::io::sink());
+            return read
+                .map(drop)
+                .map_err(|error| FeedError::new("read_failed", error.to_string()));
+        }
+        let offset = SeekFrom::Start(target);
         let sought = self.bytes.seek(offset);
         sought.map_err(|error| FeedError::new("seek_failed", error.to_string()))?;
         Ok(())

@@ -373,5 +373,4 @@ fn microseconds(seconds: &str) -> u64 {
 }
 
 #[cfg(test)]
-#[path = "playlist_tests.rs"]
 mod tests;
