@@ -264,8 +264,13 @@ impl OpenFrames for ChunkOpener {
             position: 0,
             alive: Arc::clone(&self.0),
         };
-        if options.start_ms > 0 {
+        if options.start_ms > 0 && chunks.bytes.is_seekable() {
             chunks.seek(options.start_ms)?;
+        } else {
+            // A stream is read up to where it is to begin.
+            for _ in 0..options.start_ms / 20 {
+                chunks.next_frame(&mut [0; MAX_OPUS_FRAME])?;
+            }
         }
         Ok(Box::new(chunks))
     }
@@ -336,13 +341,6 @@ impl FrameSource for Chunks {
         assert_ne!(self.fault, "panic_seek", "the decoder panics as it should");
         self.position = position_ms / 20;
         let target = self.position * CHUNK as u64;
-        if !self.bytes.is_seekable() {
-            // Only to be called before the first frame: what lies in front is read through.
-            let read = std::io::copy(&mut (&mut self.bytes).take(target), &mut std::io::sink());
-            return read
-                .map(drop)
-                .map_err(|error| FeedError::new("read_failed", error.to_string()));
-        }
         let offset = SeekFrom::Start(target);
         let sought = self.bytes.seek(offset);
         sought.map_err(|error| FeedError::new("seek_failed", error.to_string()))?;
