@@ -1,6 +1,7 @@
 /** The voice gateway: messages, close codes, the state machine and its socket. */
 
 export { CLOSE_CODES, type CloseAction, type CloseCode, closeCode } from "./close-codes.ts";
+export { checkCredentials } from "./credentials.ts";
 export type { DaveBinaryOpcode, DaveCommand, DaveReply, DaveServerMessage } from "./dave.ts";
 export type {
   CreateGateway,

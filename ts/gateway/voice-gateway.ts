@@ -3,6 +3,7 @@
 import { SafeEmitter } from "../support/emitter.ts";
 import { CadenzaError } from "../support/errors.ts";
 import { type Logger, silentLogger } from "../support/logger.ts";
+import { checkCredentials } from "./credentials.ts";
 import type { DaveReply } from "./dave.ts";
 import { type ClientGatewayMessage, serialiseGatewayMessage } from "./gateway-message.ts";
 import type { GatewayLatency, GatewayParts, VoiceGatewayEvents } from "./gateway-parts.ts";
@@ -98,6 +99,7 @@ export class VoiceGateway extends SafeEmitter<VoiceGatewayEvents> {
       const message = "The voice gateway is connected already; close it first.";
       throw new CadenzaError("gateway_already_connected", message);
     }
+    checkCredentials(credentials);
     const ready = untilReady(this, {
       ...(signal && { signal }),
       giveUp: () => this.close(),
@@ -108,6 +110,7 @@ export class VoiceGateway extends SafeEmitter<VoiceGatewayEvents> {
 
   /** Takes credentials: identical ones change nothing, others replace the session. */
   provide(credentials: VoiceCredentials): void {
+    checkCredentials(credentials);
     this.#inputs.push({ type: "credentials", credentials });
   }
 

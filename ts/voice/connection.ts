@@ -1,6 +1,7 @@
 /** One bot's voice connection in one guild: performs what the gateway machine decides. */
 
 import {
+  checkCredentials,
   type GatewayLike,
   type GatewayStatus,
   type Reason,
@@ -19,6 +20,7 @@ import { SafeEmitter } from "../support/emitter.ts";
 import { CadenzaError } from "../support/errors.ts";
 import { type CallStatistics, callStatistics } from "./call-statistics.ts";
 import { CallTransport } from "./call-transport.ts";
+import { checkId, checkMs, checkProvider, checkReceiver, checkSpeaking } from "./checks.ts";
 import type { ConnectionEvents, ConnectionParts } from "./connection-parts.ts";
 import type { VoiceSessionState } from "./connection-state.ts";
 import type { VoiceFlags } from "./factories.ts";
@@ -128,10 +130,12 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
    * Joins a channel, or moves to it; resolves when sound can be sent.
    *
    * @throws CadenzaError `no_main_gateway` without a `sendPayload`, `main_gateway_unavailable` when that
-   * refuses, the connection's reason code when it fails, `join_timeout` after `timeoutMs`, `aborted` by
+   * refuses, `invalid_argument` for an id that is none, the connection's reason code when it fails, `join_timeout` after `timeoutMs`, `aborted` by
    * the signal; an aborted or late join leaves.
    */
   async join(channelId: string, options: JoinOptions = {}): Promise<void> {
+    checkId(channelId, "channelId");
+    checkMs(options.timeoutMs, "timeoutMs", 1);
     if (!this.#membership.canAsk) {
       throw new CadenzaError(
         "no_main_gateway",
@@ -162,6 +166,7 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
 
   /** Takes complete credentials from whoever owns the main gateway. Identical ones change nothing. */
   provide(credentials: VoiceCredentials): void {
+    checkCredentials(credentials);
     this.#membership.provided(credentials.channelId);
     this.gateway.provide(credentials);
   }
@@ -191,16 +196,19 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
    * sounds, None after five silence frames.
    */
   setSpeaking(flags: number): void {
+    checkSpeaking(flags);
     this.gateway.setSpeaking(flags);
   }
 
   /** Sends what a provider gives, until another is set, or none; each is told when it is no longer asked. */
   setOpusFrameProvider(provider: OpusFrameProvider | undefined): void {
+    if (provider !== undefined) checkProvider(provider);
     this.#ports.setProvider(provider);
   }
 
   /** Gives the frames of others to a receiver, until another is set, or none; each is told at its end. */
   setOpusFrameReceiver(receiver: OpusFrameReceiver | undefined): void {
+    if (receiver !== undefined) checkReceiver(receiver);
     this.#ports.setReceiver(receiver);
   }
 

@@ -6,6 +6,7 @@ import type { EngineLike } from "../native/types.ts";
 import { CadenzaError } from "../support/errors.ts";
 import { type Logger, silentLogger } from "../support/logger.ts";
 import type { GatewayAdapterCreator } from "./adapter.ts";
+import { checkId } from "./checks.ts";
 import { VoiceConnection } from "./connection.ts";
 import type { Factories } from "./factories.ts";
 import { parseVoiceServer, parseVoiceState } from "./main-gateway-events.ts";
@@ -51,6 +52,7 @@ export class VoiceManager implements Iterable<VoiceConnection> {
 
   /** @throws CadenzaError `invalid_argument` for an option with a value that does not exist. */
   constructor(options: VoiceManagerOptions) {
+    checkId(options?.userId, "userId");
     this.userId = options.userId;
     this.#options = options;
     this.#engine = options.engine;
@@ -60,9 +62,11 @@ export class VoiceManager implements Iterable<VoiceConnection> {
   /**
    * The connection of a guild; the same one until it is destroyed.
    *
-   * @throws CadenzaError `manager_closed` after {@link VoiceManager.close}.
+   * @throws CadenzaError `manager_closed` after {@link VoiceManager.close}, `invalid_argument` for an id that
+   * is none; what the adapter's creator throws.
    */
   connection(guildId: string, options: ConnectionOptions = {}): VoiceConnection {
+    checkId(guildId, "guildId");
     if (this.#closed)
       throw new CadenzaError("manager_closed", "The voice manager has been closed.");
     const known = this.#connections.get(guildId);

@@ -8,6 +8,7 @@ import {
 } from "../gateway/index.ts";
 import type { TransportMode } from "../native/types.ts";
 import { CadenzaError } from "../support/errors.ts";
+import { checkMs, invalid } from "./checks.ts";
 
 /** How connections speak to voice gateways. */
 export interface GatewayOptions {
@@ -26,9 +27,12 @@ export interface GatewayOptions {
 /**
  * The machine's configuration.
  *
- * @throws CadenzaError `invalid_argument` for a mode that does not exist.
+ * @throws CadenzaError `invalid_argument` for a mode or version that does not exist, or a time that is none.
  */
 export function resolveGatewayOptions(options: GatewayOptions): MachineConfig {
+  const { version = DEFAULT_MACHINE_CONFIG.version, timeouts = {} } = options;
+  if (version !== 4 && version !== 8) invalid("The option version takes 4 or 8.");
+  for (const [name, value] of Object.entries(timeouts)) checkMs(value, `timeouts.${name}`, 1);
   const modes = options.modes ?? DEFAULT_MACHINE_CONFIG.modes;
   const unknown = modes.find((mode) => !DEFAULT_MACHINE_CONFIG.modes.includes(mode));
   if (unknown !== undefined || modes.length === 0) {
@@ -37,9 +41,9 @@ export function resolveGatewayOptions(options: GatewayOptions): MachineConfig {
   }
   return {
     ...DEFAULT_MACHINE_CONFIG,
-    version: options.version ?? DEFAULT_MACHINE_CONFIG.version,
+    version,
     modes,
     insecureEndpoints: options.insecureEndpoints ?? false,
-    timeouts: { ...DEFAULT_MACHINE_CONFIG.timeouts, ...options.timeouts },
+    timeouts: { ...DEFAULT_MACHINE_CONFIG.timeouts, ...timeouts },
   };
 }

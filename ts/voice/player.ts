@@ -11,6 +11,7 @@ import type {
 } from "../native/types.ts";
 import { SafeEmitter } from "../support/emitter.ts";
 import { CadenzaError } from "../support/errors.ts";
+import { checkMs, checkPlayOptions, checkSource } from "./checks.ts";
 import { FramePump } from "./frame-pump.ts";
 import type { OpusFrameProvider } from "./frames.ts";
 import { type AudioSource, isFrameSource, toProvider } from "./sources.ts";
@@ -124,6 +125,8 @@ export class Player extends SafeEmitter<PlayerEvents> {
    * the source itself comes as `trackError`.
    */
   play(source: AudioSource, options: PlayOptions = {}): number {
+    checkSource(source);
+    checkPlayOptions(options);
     const { paused = false, ...rest } = options;
     const track = this.#track + 1;
     this.#setPaused(paused);
@@ -157,9 +160,10 @@ export class Player extends SafeEmitter<PlayerEvents> {
   /**
    * Moves to a position in source time, in milliseconds.
    *
-   * @throws CadenzaError `not_seekable` for frames from JavaScript.
+   * @throws CadenzaError `not_seekable` for frames from JavaScript, `invalid_argument` for what is no number.
    */
   seek(positionMs: number): void {
+    checkMs(positionMs ?? Number.NaN, "A position", Number.NEGATIVE_INFINITY);
     if (this.#frames) {
       throw new CadenzaError("not_seekable", "Frames from JavaScript cannot be sought in.");
     }

@@ -4,6 +4,8 @@ import { UDP_TIMEOUT_MS } from "../gateway/constants.ts";
 import type { EngineLike, FlowEvent, FlowLike, SessionKeys, UdpAddress } from "../native/index.ts";
 import { Engine } from "../native/index.ts";
 import { CadenzaError } from "../support/errors.ts";
+import { checkSession } from "./checks.ts";
+import { checkedFrame } from "./frames.ts";
 
 /** Where to send, as Ready said. */
 export interface UdpTarget extends UdpAddress {
@@ -32,6 +34,8 @@ export interface UdpLike {
   setSession(session: SessionKeys): void;
   /**
    * Sends one Opus frame of 20 ms when its time has come, at once if nothing waits; false when it found no room.
+   *
+   * @throws CadenzaError `invalid_frame` for what cannot be one.
    */
   write(frame: Uint8Array): boolean;
   /** Closes the socket. Idempotent; {@link UdpLike.open} may follow. */
@@ -121,11 +125,13 @@ export class UdpConnection implements UdpLike {
   }
 
   setSession(session: SessionKeys): void {
+    checkSession(session);
     this.#flow.startSession(session);
   }
 
   write(frame: Uint8Array): boolean {
-    return this.#flow.pushFrames([frame]) === 1;
+    const checked = checkedFrame(frame);
+    return checked !== undefined && this.#flow.pushFrames([checked]) === 1;
   }
 
   close(): void {
@@ -158,9 +164,13 @@ export class UdpConnection implements UdpLike {
   }
 
   #openFlow(target: UdpTarget & { generation: number }): void {
-    const { port, ssrc } = target;
-    if (!isWhole(port, 1, 0xffff) || !isWhole(ssrc, 0, 0xffff_ffff)) {
-      const message = "A port is 1 to 65535, an SSRC 0 to 4294967295.";
+    const { address, port, ssrc } = target;
+    if (
+      typeof address !== "string" ||
+      !isWhole(port, 1, 0xffff) ||
+      !isWhole(ssrc, 0, 0xffff_ffff)
+    ) {
+      const message = "An address is an IPv4 literal, a port 1 to 65535, an SSRC 0 to 4294967295.";
       this.#opening?.fail(new CadenzaError("invalid_argument", message));
       return;
     }

@@ -1,0 +1,107 @@
+/** Checks of what users hand over, so that a mistake is an error at the call that made it and touches nothing. */
+
+import { EncryptionMode } from "../gateway/constants.ts";
+import { SpeakingFlags } from "../gateway/opcodes.ts";
+import { CadenzaError } from "../support/errors.ts";
+import type { OpusFrameProvider, OpusFrameReceiver } from "./frames.ts";
+import type { PlayOptions } from "./player.ts";
+import type { AudioSource } from "./sources.ts";
+
+/** Bytes of every session key. */
+const KEY_BYTES = 32;
+
+/** @throws CadenzaError `invalid_argument`, saying what is wanted. */
+export function invalid(message: string): never {
+  throw new CadenzaError("invalid_argument", message);
+}
+
+/** An id of Discord: a string of digits. Numbers cannot hold them. */
+export function checkId(id: unknown, name: string): void {
+  if (typeof id === "string" && /^\d{1,20}$/.test(id)) return;
+  invalid(`${name} has to be an id of Discord, as a string of digits.`);
+}
+
+/** A time or a limit in milliseconds, where one was given. */
+export function checkMs(value: unknown, name: string, least = 0): void {
+  if (value === undefined) return;
+  if (typeof value === "number" && Number.isFinite(value) && value >= least) return;
+  invalid(`${name} has to be a number of milliseconds from ${least} on.`);
+}
+
+/** Bits of `SpeakingFlags`. */
+export function checkSpeaking(flags: unknown): void {
+  const all = SpeakingFlags.Microphone | SpeakingFlags.Soundshare | SpeakingFlags.Priority;
+  if (typeof flags === "number" && Number.isInteger(flags) && flags >= 0 && flags <= all) return;
+  invalid(`Speaking flags are bits of SpeakingFlags, 0 to ${all}.`);
+}
+
+/** Something that gives frames. */
+export function checkProvider(provider: OpusFrameProvider): void {
+  if (isObject(provider) && typeof provider.provideOpusFrame === "function") return;
+  invalid("A frame provider has to have a method provideOpusFrame.");
+}
+
+/** Something that takes frames. */
+export function checkReceiver(receiver: OpusFrameReceiver): void {
+  if (isObject(receiver) && typeof receiver.receiveOpusFrame === "function") return;
+  invalid("A frame receiver has to have a method receiveOpusFrame.");
+}
+
+/** A source that a player knows. */
+export function checkSource(source: AudioSource): void {
+  if (!isObject(source)) return invalid("A source is an object with a kind.");
+  switch (source.kind) {
+    case "file":
+      return checkText(source.path, "path");
+    case "http":
+      return checkText(source.url, "url");
+    case "provider":
+      return checkProvider(source.provider);
+    case "frames":
+      if (isObject(source.frames) && isIterable(source.frames)) return;
+      return invalid("frames has to be iterable, or iterable asynchronously.");
+    default:
+      return invalid("The kind of a source is file, http, provider or frames.");
+  }
+}
+
+/** Where a track begins and ends, and how it is encoded. */
+export function checkPlayOptions(options: PlayOptions): void {
+  const { startMs, endMs, encoder = {} } = options;
+  checkMs(startMs, "startMs");
+  checkMs(endMs, "endMs");
+  if (endMs !== undefined && endMs <= (startMs ?? 0)) invalid("endMs has to be after startMs.");
+  checkRange(encoder.bitrate, "encoder.bitrate", 6000, 510_000);
+  checkRange(encoder.complexity, "encoder.complexity", 0, 10);
+}
+
+/** Mode and key of a session. */
+export function checkSession(session: { mode: unknown; key: unknown }): void {
+  const modes: readonly unknown[] = Object.values(EncryptionMode);
+  if (!isObject(session) || !modes.includes(session.mode)) {
+    return invalid(`A session's mode is one of ${modes.join(", ")}.`);
+  }
+  const { key } = session;
+  if (key instanceof Uint8Array && key.length === KEY_BYTES) return;
+  invalid(`A session's key is a Uint8Array of ${KEY_BYTES} bytes.`);
+}
+
+function checkRange(value: unknown, name: string, least: number, most: number): void {
+  if (value === undefined) return;
+  if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most)
+    return;
+  invalid(`${name} is a whole number from ${least} to ${most}.`);
+}
+
+function checkText(value: unknown, name: string): void {
+  if (typeof value === "string" && value !== "" && !value.includes("\0")) return;
+  invalid(`${name} has to be a string that is not empty and has no NUL in it.`);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+function isIterable(value: object): boolean {
+  return Symbol.iterator in value || Symbol.asyncIterator in value;
+}
