@@ -83,6 +83,8 @@ def main(url, track):
     node.ask("set_pause_state", guild_id=guild, state=True)
     node.ask("set_pause_state", guild_id=guild, state=False)
     node.ask("set_position", guild_id=guild, position=1000)
+    node.ask("set_volume", guild_id=guild, volume=80)
+    node.ask("set_filter", guild_id=guild, filters={"timescale": {"speed": 1.1}, "low_pass": {"smoothing": 20}})
     node.ask("get_player", guild_id=guild)
     node.ask("list_players")
     node.ask("stop", guild_id=guild)
