@@ -1,95 +1,40 @@
-//! The seam of end-to-end encryption (DAVE): what happens to an Opus frame before the transport seals it.
+//! End-to-end encryption of a call (DAVE): the MLS group, its transitions, and the keys of frames.
 //!
-//! A [`FrameSession`] takes every outgoing frame. The null session is the one of calls whose protocol
-//! version is 0 (stage channels): frames pass as they are. Where the version is 1 or higher the null
-//! session has no keys, and so nothing but the silence frame may leave.
+//! ```text
+//!  voice gateway ──▶ Dave ──▶ replies for the gateway
+//!                     │ ├──▶ SenderKeys, switched when a transition is executed  ──▶ FrameSession (pacer)
+//!                     │ └──▶ KeyRing, changed when an epoch begins               ──▶ opener (receive thread)
+//!                     ▼
+//!                   Group ──▶ davey: the only file that knows an MLS library
+//! ```
+//!
+//! [`Dave`] decides and does nothing else: time is an argument, and what it wants done is polled from
+//! it. MLS work takes milliseconds, so it belongs on a worker thread, one message after the other.
 
 #![forbid(unsafe_code)]
 
-use cadenza_proto::SILENCE_FRAME;
+mod code;
+mod event;
+mod frames;
+mod group;
+mod key_ring;
+mod life;
+mod machine;
+mod message;
+mod recovery;
+mod wire;
+
+pub use code::{CodeError, MemberIdentity, verification_code};
+pub use event::{DaveCounters, DaveEvent, DaveFailure, DaveState};
+pub use frames::{FrameSession, NotProtected, SenderKeys};
+pub use group::Identity;
+pub use key_ring::{ClearFrames, KeyRing};
+pub use life::OpenDave;
+pub use machine::{Dave, Output};
+pub use message::{Reply, ServerMessage};
 
 /// Protocol version of a call without end-to-end encryption.
 pub const NO_ENCRYPTION: u16 = 0;
 
-/// What to do with a frame.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Protected<'a> {
-    /// Send these bytes.
-    Send(&'a [u8]),
-    /// Send nothing: encryption is on and not ready.
-    Hold,
-}
-
-/// The end-to-end side of one call.
-#[derive(Debug)]
-pub enum FrameSession {
-    /// No keys.
-    Null(NullSession),
-}
-
-impl FrameSession {
-    /// A session without keys for a call of this protocol version.
-    #[must_use]
-    pub fn null(protocol_version: u16) -> Self {
-        Self::Null(NullSession { protocol_version })
-    }
-
-    /// Protects one Opus frame. Allocates nothing; `out` is room for a protected frame.
-    pub fn protect<'a>(&mut self, frame: &'a [u8], out: &'a mut [u8]) -> Protected<'a> {
-        match self {
-            Self::Null(session) => {
-                let _ = out;
-                session.protect(frame)
-            }
-        }
-    }
-
-    /// Whether frames may be sent.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        match self {
-            Self::Null(session) => session.protocol_version == NO_ENCRYPTION,
-        }
-    }
-}
-
-/// A session without keys.
-#[derive(Clone, Copy, Debug)]
-pub struct NullSession {
-    protocol_version: u16,
-}
-
-impl NullSession {
-    fn protect<'a>(self, frame: &'a [u8]) -> Protected<'a> {
-        if self.protocol_version == NO_ENCRYPTION || frame == SILENCE_FRAME {
-            Protected::Send(frame)
-        } else {
-            Protected::Hold
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn without_encryption_frames_pass_as_they_are() {
-        let mut session = FrameSession::null(NO_ENCRYPTION);
-        assert!(session.is_ready());
-        assert_eq!(
-            session.protect(&[1, 2, 3], &mut []),
-            Protected::Send(&[1, 2, 3])
-        );
-    }
-
-    #[test]
-    fn with_encryption_and_no_keys_only_silence_leaves() {
-        let mut session = FrameSession::null(1);
-        assert!(!session.is_ready());
-        assert_eq!(session.protect(&[1, 2, 3], &mut [0; 64]), Protected::Hold);
-        let mut out = [0; 64];
-        let silence = session.protect(&SILENCE_FRAME, &mut out);
-        assert_eq!(silence, Protected::Send(&SILENCE_FRAME));
-    }
-}
+/// The highest protocol version that is spoken.
+pub const MAX_VERSION: u16 = 1;

@@ -1,0 +1,191 @@
+//! Looking into MLS messages before the library does: whom proposals add, and which epoch a commit is for.
+//!
+//! Only the few fields are read that decide whether the library gets to see a message at all.
+
+/// The bytes do not follow RFC 9420.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Malformed;
+
+/// What proposals of one message are about.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Proposals {
+    /// How many there are.
+    pub(crate) count: usize,
+    /// The epoch of the first.
+    pub(crate) epoch: u64,
+    /// Users that would be added.
+    pub(crate) added: Vec<u64>,
+}
+
+/// Where a commit belongs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct CommitHeader {
+    /// The group's id, if it is one of a channel.
+    pub(crate) channel: Option<u64>,
+    /// The epoch that it ends.
+    pub(crate) epoch: u64,
+}
+
+const MLS_1_0: u16 = 1;
+const PUBLIC_MESSAGE: u16 = 1;
+const SENDER_MEMBER: u8 = 1;
+const SENDER_EXTERNAL: u8 = 2;
+const CONTENT_PROPOSAL: u8 = 2;
+const CONTENT_COMMIT: u8 = 3;
+const PROPOSAL_ADD: u16 = 1;
+const PROPOSAL_REMOVE: u16 = 3;
+const LEAF_SOURCE_KEY_PACKAGE: u8 = 1;
+/// More members than any channel has.
+const MAX_PROPOSALS: usize = 4_096;
+
+/// Reads the messages inside the one vector of an append.
+pub(crate) fn read_proposals(vector: &[u8]) -> Result<Proposals, Malformed> {
+    let mut outer = Reader(vector);
+    let mut list = Reader(outer.vector()?);
+    outer.end()?;
+    let mut found = Proposals::default();
+    while !list.0.is_empty() {
+        if found.count == MAX_PROPOSALS {
+            return Err(Malformed);
+        }
+        let framed = list.framed_content()?;
+        if framed.sender != SENDER_EXTERNAL || framed.content != CONTENT_PROPOSAL {
+            return Err(Malformed);
+        }
+        if found.count == 0 {
+            found.epoch = framed.epoch;
+        }
+        match list.u16()? {
+            PROPOSAL_ADD => found.added.push(list.key_package()?),
+            PROPOSAL_REMOVE => list.skip(4)?,
+            _ => return Err(Malformed),
+        }
+        // The signature; an external sender has no membership tag.
+        list.vector()?;
+        found.count += 1;
+    }
+    Ok(found)
+}
+
+/// Reads the beginning of a commit.
+pub(crate) fn read_commit_header(message: &[u8]) -> Result<CommitHeader, Malformed> {
+    let framed = Reader(message).framed_content()?;
+    if framed.sender != SENDER_MEMBER || framed.content != CONTENT_COMMIT {
+        return Err(Malformed);
+    }
+    let channel = framed.group.try_into().ok().map(u64::from_be_bytes);
+    Ok(CommitHeader {
+        channel,
+        epoch: framed.epoch,
+    })
+}
+
+struct Framed<'a> {
+    group: &'a [u8],
+    epoch: u64,
+    sender: u8,
+    content: u8,
+}
+
+/// What is left to read.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    /// Version, wire format, and the head of a FramedContent.
+    fn framed_content(&mut self) -> Result<Framed<'a>, Malformed> {
+        if self.u16()? != MLS_1_0 || self.u16()? != PUBLIC_MESSAGE {
+            return Err(Malformed);
+        }
+        let group = self.vector()?;
+        let epoch = u64::from_be_bytes(self.array()?);
+        let [sender] = self.array()?;
+        if matches!(sender, SENDER_MEMBER | SENDER_EXTERNAL) {
+            self.skip(4)?;
+        }
+        self.vector()?;
+        let [content] = self.array()?;
+        Ok(Framed {
+            group,
+            epoch,
+            sender,
+            content,
+        })
+    }
+
+    /// Reads a whole key package and returns the user it is for.
+    fn key_package(&mut self) -> Result<u64, Malformed> {
+        self.skip(4)?;
+        self.vector()?;
+        let user = self.leaf_node()?;
+        self.vector()?;
+        self.vector()?;
+        Ok(user)
+    }
+
+    fn leaf_node(&mut self) -> Result<u64, Malformed> {
+        self.vector()?;
+        self.vector()?;
+        if self.u16()? != 1 {
+            return Err(Malformed);
+        }
+        let identity = self.vector()?.try_into().map_err(|_| Malformed)?;
+        for _capability in 0..5 {
+            self.vector()?;
+        }
+        if self.array()? != [LEAF_SOURCE_KEY_PACKAGE] {
+            return Err(Malformed);
+        }
+        // The lifetime.
+        self.skip(16)?;
+        self.vector()?;
+        self.vector()?;
+        Ok(u64::from_be_bytes(identity))
+    }
+
+    /// A vector whose length has a prefix of 1, 2 or 4 bytes, the shortest that fits.
+    fn vector(&mut self) -> Result<&'a [u8], Malformed> {
+        let [first] = self.array()?;
+        let short = usize::from(first & 0x3F);
+        let (len, least) = match first >> 6 {
+            0 => (short, 0),
+            1 => {
+                let [second] = self.array()?;
+                (short << 8 | usize::from(second), 1 << 6)
+            }
+            2 => {
+                let [b, c, d] = self.array()?;
+                let low = u32::from_be_bytes([0, b, c, d]) as usize;
+                (short << 24 | low, 1 << 14)
+            }
+            _ => return Err(Malformed),
+        };
+        if len < least {
+            return Err(Malformed);
+        }
+        self.take(len)
+    }
+
+    fn u16(&mut self) -> Result<u16, Malformed> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        let (array, rest) = self.0.split_first_chunk().ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(*array)
+    }
+
+    fn skip(&mut self, len: usize) -> Result<(), Malformed> {
+        self.take(len).map(|_| ())
+    }
+
+    fn take(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
+        let (taken, rest) = self.0.split_at_checked(len).ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn end(&self) -> Result<(), Malformed> {
+        if self.0.is_empty() { Ok(()) } else { Err(Malformed) }
+    }
+}
