@@ -39,6 +39,14 @@ export class FakeFlow implements FlowLike {
   startSession(): void {}
   closeTransport(): void {}
   close(): void {}
+  daveOpen(): void {}
+  daveMessage(): void {}
+  daveMembers(): void {}
+  daveClose(): void {}
+  daveStatus(): undefined {}
+  verificationCode(): Promise<string> {
+    return Promise.resolve("");
+  }
 
   addresses(): undefined {
     return undefined;

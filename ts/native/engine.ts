@@ -1,6 +1,17 @@
 /** The engine and its flows: thin owners of native handles. */
 
 import { CadenzaError } from "../support/errors.ts";
+import {
+  computeVerificationCode,
+  type DaveMembers,
+  type DaveOptions,
+  type DaveServerMessage,
+  type DaveStatus,
+  openDave,
+  passDaveMembers,
+  passDaveMessage,
+  readDaveStatus,
+} from "./dave.ts";
 import { toFlowEvent } from "./events.ts";
 import { type FilterSettings, resolveFilters, resolveVolume, toBinding } from "./filters.ts";
 import type { BindingEngine } from "./generated/binding.js";
@@ -172,6 +183,37 @@ export class Flow implements FlowLike {
   /** Hands 20 ms Opus packets to the flow; returns how many fitted into its queue. */
   pushFrames(frames: readonly Uint8Array[]): number {
     return this.#closed ? 0 : this.#native.pushFrames(this.#id, [...frames]);
+  }
+
+  /** A session begins; see {@link DaveFlow.daveOpen}. */
+  daveOpen(options: DaveOptions): void {
+    if (!this.#closed) openDave(this.#native, this.#id, options);
+  }
+
+  /** Hands over a message of the voice gateway about end-to-end encryption, in order. */
+  daveMessage(message: DaveServerMessage): void {
+    if (!this.#closed) passDaveMessage(this.#native, this.#id, message);
+  }
+
+  /** Users came and went. */
+  daveMembers(members: DaveMembers): void {
+    if (!this.#closed) passDaveMembers(this.#native, this.#id, members);
+  }
+
+  /** The encrypted session is over. */
+  daveClose(): void {
+    if (!this.#closed) this.#native.daveClose(this.#id);
+  }
+
+  /** State and counters of end-to-end encryption. */
+  daveStatus(): DaveStatus | undefined {
+    return this.#closed ? undefined : readDaveStatus(this.#native, this.#id);
+  }
+
+  /** The digits that this bot and a member of the group compare. */
+  async verificationCode(userId: string): Promise<string> {
+    if (this.#closed) throw new CadenzaError("flow_closed", "The flow has been closed.");
+    return await computeVerificationCode(this.#native, this.#id, userId);
   }
 
   /** Counters and state, read without stopping the flow; undefined after {@link Flow.close}. */

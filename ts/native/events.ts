@@ -1,5 +1,6 @@
 /** Turns the binding's flat events into the typed union that the rest of the package sees. */
 
+import { toDaveEvent } from "./dave.ts";
 import type { BindingEvent, BindingTrackInfo } from "./generated/binding.js";
 import type { FlowEvent, StreamMetadata, TrackInfo } from "./types.ts";
 
@@ -35,6 +36,8 @@ export function toFlowEvent(event: BindingEvent): FlowEvent | undefined {
       return { type: "drained" };
     case "frames_wanted":
       return { type: "frames_wanted", count: event.count ?? 0 };
+    case "dave":
+      return event.dave && toDaveEvent(event.dave);
     default:
       return undefined;
   }

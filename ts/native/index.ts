@@ -1,5 +1,14 @@
 /** The only door to the Rust engine. */
 
+export type {
+  DaveFlow,
+  DaveFlowEvent,
+  DaveMembers,
+  DaveOptions,
+  DaveServerMessage,
+  DaveState,
+  DaveStatus,
+} from "./dave.ts";
 export { Engine, Flow } from "./engine.ts";
 export type {
   ChannelMixSettings,

@@ -1,6 +1,7 @@
 /** The shapes that cross between TypeScript and the Rust engine, and the interfaces a fake can stand in for. */
 
 import type { FilterSettings } from "./filters.ts";
+import type { DaveFlow, DaveFlowEvent } from "./dave.ts";
 import type { TransportAddresses } from "./transport.ts";
 
 /** A transport encryption mode, spelled as on the wire. */
@@ -88,7 +89,8 @@ export type FlowEvent =
   | { type: "track_stalled"; track: number; forMs: number }
   | { type: "track_metadata"; track: number; metadata: StreamMetadata }
   | { type: "drained" }
-  | { type: "frames_wanted"; count: number };
+  | { type: "frames_wanted"; count: number }
+  | DaveFlowEvent;
 
 /** Counters and state of one flow, read without stopping it. */
 export interface FlowStats {
@@ -140,7 +142,7 @@ export interface EngineStats {
 }
 
 /** The native side of one call. */
-export interface FlowLike {
+export interface FlowLike extends DaveFlow {
   openTransport(target: TransportTarget): void;
   startSession(session: SessionKeys): void;
   closeTransport(): void;

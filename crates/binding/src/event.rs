@@ -3,6 +3,8 @@
 use cadenza_engine::{EndReason, EngineEvent, TrackInfo};
 use napi_derive::napi;
 
+use crate::dave::BindingDaveEvent;
+
 /// What was found in a source.
 #[napi(object)]
 pub struct BindingTrackInfo {
@@ -70,6 +72,8 @@ pub struct BindingEvent {
     pub for_ms: Option<f64>,
     /// Frames wanted.
     pub count: Option<u32>,
+    /// News of end-to-end encryption.
+    pub dave: Option<BindingDaveEvent>,
 }
 
 impl BindingEvent {
@@ -169,6 +173,10 @@ impl From<EngineEvent> for BindingEvent {
             EngineEvent::FramesWanted { flow, count } => Self {
                 count: Some(count),
                 ..Self::new("frames_wanted", flow)
+            },
+            EngineEvent::Dave { flow, event } => Self {
+                dave: Some(event.into()),
+                ..Self::new("dave", flow)
             },
         }
     }

@@ -6,6 +6,7 @@
 
 mod addresses;
 mod binding_engine;
+mod dave;
 mod event;
 mod failure;
 mod filters;

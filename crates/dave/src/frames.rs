@@ -90,10 +90,7 @@ mod tests {
 
     #[test]
     fn without_keys_only_silence_leaves() {
-        assert_eq!(
-            protect(SenderKeys::Hold, &FRAME),
-            Err(NotProtected::Held)
-        );
+        assert_eq!(protect(SenderKeys::Hold, &FRAME), Err(NotProtected::Held));
         assert_eq!(
             protect(SenderKeys::Hold, &SILENCE_FRAME),
             Ok(SILENCE_FRAME.to_vec())

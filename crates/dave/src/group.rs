@@ -281,9 +281,8 @@ impl Group {
     fn sender_key(&self, user: u64) -> Result<BaseKey, GroupError> {
         let group = self.session.group().ok_or(GroupError::Refused)?;
         let context = user.to_le_bytes();
-        let secret = shielded(|| {
-            group.export_secret(&*CRYPTO, SENDER_KEY_LABEL, &context, SENDER_KEY_LEN)
-        })?;
+        let secret =
+            shielded(|| group.export_secret(&*CRYPTO, SENDER_KEY_LABEL, &context, SENDER_KEY_LEN))?;
         let secret = secret.map_err(|_| GroupError::Refused)?;
         let key = secret.try_into().map_err(|_| GroupError::Broken)?;
         Ok(BaseKey::new(key))

@@ -170,7 +170,11 @@ mod tests {
         for epoch in 1..=6_u8 {
             let live = epoch >= 3;
             for opener in [&mut follower, &mut late] {
-                let expected = if live { Ok(3) } else { Err(OpenFrameError::Authentication) };
+                let expected = if live {
+                    Ok(3)
+                } else {
+                    Err(OpenFrameError::Authentication)
+                };
                 assert_eq!(open(opener, epoch, now), expected, "epoch {epoch}");
             }
         }
@@ -184,7 +188,10 @@ mod tests {
         let (mut opener, mut applied) = (FrameOpener::new(), 0);
         ring.bring_up_to_date(7, &mut opener, &mut applied);
         assert_eq!(open(&mut opener, 1, 15 * SECOND), Ok(3));
-        assert_eq!(open(&mut opener, 1, 15 * SECOND + 1), Err(OpenFrameError::NoKey));
+        assert_eq!(
+            open(&mut opener, 1, 15 * SECOND + 1),
+            Err(OpenFrameError::NoKey)
+        );
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Dave {
         self.life = Some(life);
         self.told = None;
         if version != NO_ENCRYPTION {
-            self.begin_group(version, now_ns);
+            self.begin_group(version);
         }
         self.finish(now_ns);
     }
@@ -92,6 +92,7 @@ impl Dave {
         self.parked.clear();
         self.ring = KeyRing::default();
         self.ring_changed = false;
+        self.told = None;
         self.outputs.clear();
         self.outputs.push_back(Output::Keys(KeyRing::default()));
         if let Some(life) = self.life.take()
@@ -145,7 +146,7 @@ impl Dave {
         }
         if let Some(life) = &mut self.life {
             if let Some((_, transition)) = life.recover_at.take_if(|(at, _)| *at <= now_ns) {
-                self.start_anew(transition, now_ns);
+                self.start_anew(transition);
             } else if let Some((_, transition)) = life.welcome_by.take_if(|(at, _)| *at <= now_ns) {
                 self.recover(transition, now_ns);
             } else if life.join_by.take_if(|at| *at <= now_ns).is_some() {
@@ -173,6 +174,12 @@ impl Dave {
         self.outputs.pop_front()
     }
 
+    /// What was told last about the present session.
+    #[must_use]
+    pub fn state(&self) -> DaveState {
+        self.told.clone().unwrap_or_default()
+    }
+
     /// What the group did so far, over all sessions.
     #[must_use]
     pub fn counters(&self) -> DaveCounters {
@@ -196,7 +203,7 @@ impl Dave {
             } => self.on_prepare_transition(transition, version, now_ns),
             ServerMessage::ExecuteTransition { transition } => self.execute(transition, now_ns),
             ServerMessage::PrepareEpoch { version, epoch } => {
-                self.on_prepare_epoch(version, epoch, now_ns);
+                self.on_prepare_epoch(version, epoch);
             }
             ServerMessage::Proposals(payload) => self.on_proposals(payload, patient, now_ns),
             ServerMessage::Commit(payload) => self.on_commit(&payload, now_ns),
@@ -231,7 +238,7 @@ impl Dave {
         self.answer_prepared(transition, now_ns);
     }
 
-    fn on_prepare_epoch(&mut self, version: u16, epoch: u64, now_ns: u64) {
+    fn on_prepare_epoch(&mut self, version: u16, epoch: u64) {
         let Some(life) = &mut self.life else { return };
         if version > MAX_VERSION {
             return self.fail(DaveFailure::VersionUnsupported);
@@ -248,7 +255,7 @@ impl Dave {
         }
         // Sender and openers go on with what they have until the transition is executed.
         life.restarted = true;
-        self.begin_group(version, now_ns);
+        self.begin_group(version);
     }
 
     fn on_proposals(&mut self, payload: Vec<u8>, patient: bool, now_ns: u64) {
@@ -299,7 +306,7 @@ impl Dave {
             }
             Ok(Committed::Evicted) => {
                 let version = life.open.version.max(life.version).max(1);
-                self.begin_group(version, now_ns);
+                self.begin_group(version);
             }
             Ok(Committed::Invalid) => self.recover(transition, now_ns),
             Err(_) => self.fail(DaveFailure::LibraryFailed),
@@ -390,7 +397,7 @@ impl Dave {
     fn recover(&mut self, transition: u16, now_ns: u64) {
         let Some(life) = &mut self.life else { return };
         match life.recovery.ask(now_ns) {
-            Step::Now => self.start_anew(transition, now_ns),
+            Step::Now => self.start_anew(transition),
             Step::At(at) => {
                 life.group = None;
                 life.welcome_by = None;
@@ -400,13 +407,13 @@ impl Dave {
         }
     }
 
-    fn start_anew(&mut self, transition: u16, now_ns: u64) {
+    fn start_anew(&mut self, transition: u16) {
         self.counters.recoveries += 1;
         self.reply(Reply::Invalid { transition });
-        self.begin_group(MAX_VERSION, now_ns);
+        self.begin_group(MAX_VERSION);
     }
 
-    fn begin_group(&mut self, version: u16, now_ns: u64) {
+    fn begin_group(&mut self, version: u16) {
         let Some(life) = &mut self.life else { return };
         if version > MAX_VERSION {
             return self.fail(DaveFailure::VersionUnsupported);
@@ -423,7 +430,6 @@ impl Dave {
             }
             Err(_) => self.fail(DaveFailure::LibraryFailed),
         }
-        let _ = now_ns;
     }
 
     fn fail(&mut self, failure: DaveFailure) {
@@ -490,8 +496,7 @@ impl Dave {
         let joining = life.group.is_some() && !life.is_established() && !life.failed;
         let own = life.open.user;
         if joining && self.announced.iter().any(|user| *user != own) {
-            life.join_by
-                .get_or_insert(now_ns.saturating_add(JOIN_NS));
+            life.join_by.get_or_insert(now_ns.saturating_add(JOIN_NS));
         } else {
             life.join_by = None;
         }

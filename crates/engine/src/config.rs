@@ -19,6 +19,11 @@ pub struct EngineConfig {
     pub max_flows: usize,
     /// After how long without a frame a track counts as stalled, milliseconds. Default 10,000.
     pub stall_ms: u32,
+    /// Threads that do the group's part of end-to-end encryption, 1 to 16. Default 2.
+    pub dave_workers: usize,
+    /// How long a track waits for end-to-end encryption before its time passes unheard,
+    /// milliseconds. Default 2,500.
+    pub dave_hold_ms: u32,
     /// Bytes of Opus that wait ahead of each playing flow. Default 8 KiB, half a second at 128 kbit/s.
     pub queue_bytes: usize,
     /// Further limits on sources; `decode_workers` and `allow_private_hosts` above win over it.
@@ -34,6 +39,8 @@ impl Default for EngineConfig {
             allow_private_hosts: false,
             max_flows: 8_192,
             stall_ms: 10_000,
+            dave_workers: 2,
+            dave_hold_ms: 2_500,
             queue_bytes: crate::frame_queue::DEFAULT_CAPACITY_BYTES,
             feeds: FeedConfig::default(),
         }
@@ -47,6 +54,7 @@ impl EngineConfig {
         self.decode_workers = self.decode_workers.clamp(1, 64);
         self.event_capacity = self.event_capacity.clamp(1, 1 << 20);
         self.max_flows = self.max_flows.clamp(1, 1 << 20);
+        self.dave_workers = self.dave_workers.clamp(1, 16);
         self.queue_bytes = self.queue_bytes.clamp(0, 1 << 20);
         self.feeds.decode_workers = self.decode_workers;
         self.feeds.allow_private_hosts = self.allow_private_hosts;

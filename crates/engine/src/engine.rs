@@ -11,6 +11,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use crate::addresses::TransportAddresses;
 use crate::config::{EngineConfig, PlayRequest};
 use crate::control::{Control, Keys, OpenTransport, PlayingTrack, Pushing, Table};
+use crate::dave::DavePool;
 use crate::event::{EndReason, EngineEvent, EventQueue, Wake};
 use crate::feed::{FeedHost, LoadRequest};
 use crate::flow::{Feed, FeedKind, Link, Session, SessionSeed};
@@ -27,6 +28,7 @@ use crate::{EngineError, FlowId};
 /// take effect in the order in which they were made. Dropping the engine shuts it down.
 pub struct Engine {
     pub(crate) control: Arc<Control>,
+    pub(crate) dave: DavePool,
     /// Taken before the control mutex by every call that starts or ends a feed, so that feeds are
     /// told in the same order as pacers.
     feeds: Mutex<Option<FeedHost>>,
@@ -47,6 +49,7 @@ impl Engine {
         let started = Threads::start(&config, events).map_err(EngineError::StartFailed)?;
         Ok(Engine {
             control: started.control,
+            dave: started.dave,
             feeds: Mutex::new(Some(started.feeds)),
             receiver: started.receiver,
             threads: Mutex::new(Some(started.threads)),

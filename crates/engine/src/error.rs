@@ -14,6 +14,9 @@ pub enum EngineError {
     /// A filter setting lies outside its range; nothing was changed.
     #[error("{0}")]
     FilterOutOfRange(OutOfRange),
+    /// The session description names an end-to-end encryption version that is not spoken.
+    #[error("this version of end-to-end encryption is not supported")]
+    DaveVersion,
     /// A session needs a socket; open a transport first.
     #[error("the flow has no open transport")]
     NoTransport,
@@ -40,6 +43,7 @@ impl EngineError {
         match self {
             EngineError::Busy => "engine_busy",
             EngineError::FilterOutOfRange(_) => "filter_out_of_range",
+            EngineError::DaveVersion => "dave_version_unsupported",
             EngineError::NoTransport => "no_transport",
             EngineError::ShutDown => "engine_closed",
             EngineError::SocketFailed(_) => "socket_failed",

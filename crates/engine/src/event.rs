@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cadenza_audio::TrackInfo;
+use cadenza_dave::DaveEvent;
 
 use crate::FlowId;
 use crate::feed::StreamMetadata;
@@ -100,6 +101,13 @@ pub enum EngineEvent {
         flow: FlowId,
         /// How many would fit.
         count: u32,
+    },
+    /// News of end-to-end encryption.
+    Dave {
+        /// The flow.
+        flow: FlowId,
+        /// What happened, or is to be sent.
+        event: DaveEvent,
     },
 }
 

@@ -21,6 +21,7 @@ mod addresses;
 pub mod clock;
 mod config;
 mod control;
+pub mod dave;
 mod engine;
 mod error;
 mod event;

@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use crate::clock::MonotonicClock;
 use crate::config::EngineConfig;
 use crate::control::{Control, PacerPort, command_capacity};
+use crate::dave::{DavePool, DaveThreads};
 use crate::event::EventQueue;
 use crate::feed::FeedHost;
 use crate::pacer::{Notice, Pacer, PacerConfig, PacerReports, PacerThread};
@@ -20,6 +21,7 @@ const FEED_EVENTS: usize = 1_024;
 pub(crate) struct Threads {
     pacers: Vec<PacerThread>,
     receiver: Receiver,
+    dave: DaveThreads,
     feed_events: JoinHandle<()>,
 }
 
@@ -28,6 +30,7 @@ pub(crate) struct Started {
     pub(crate) control: Arc<Control>,
     pub(crate) feeds: FeedHost,
     pub(crate) receiver: ReceiverPort,
+    pub(crate) dave: DavePool,
     pub(crate) threads: Threads,
 }
 
@@ -45,6 +48,7 @@ impl Threads {
                 max_flows: config.max_flows,
                 commands: command_capacity(config.max_flows),
                 stall_ms: config.stall_ms,
+                hold_ms: config.dave_hold_ms,
             };
             let (pacer, ports) = Pacer::new(sizes, MonotonicClock, UdpSink, Arc::clone(&wake));
             reports.push(ports.reports);
@@ -69,14 +73,18 @@ impl Threads {
         }
         let control = Arc::clone(control.get_or_init(|| Arc::new(Control::new(ways, events))));
         let port = receiver.port();
-        match start_feeds(config, Arc::clone(&control)) {
-            Ok((feeds, feed_events)) => Ok(Started {
+        let workers = DaveThreads::start(config.dave_workers, &control)
+            .and_then(|dave| Ok((dave, start_feeds(config, Arc::clone(&control))?)));
+        match workers {
+            Ok((dave, (feeds, feed_events))) => Ok(Started {
                 control,
                 feeds,
                 receiver: port,
+                dave: dave.pool(),
                 threads: Threads {
                     pacers,
                     receiver,
+                    dave,
                     feed_events,
                 },
             }),
@@ -91,6 +99,7 @@ impl Threads {
     /// Joins them all. The feed host is gone by now, so nobody sends feed events any more.
     pub(crate) fn stop(self) {
         let _ = self.feed_events.join();
+        self.dave.stop();
         self.pacers.into_iter().for_each(PacerThread::stop);
         self.receiver.stop();
     }

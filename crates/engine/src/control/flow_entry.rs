@@ -8,6 +8,7 @@ use cadenza_proto::transport::TransportMode;
 
 use super::PlayingTrack;
 use crate::addresses::TransportAddresses;
+use crate::dave::DaveEntry;
 use crate::flow::FlowShared;
 use crate::frame_queue::{FrameMeta, FrameProducer, MAX_FRAME_LEN, QueueDepth};
 use crate::stats::FlowStats;
@@ -32,6 +33,8 @@ pub(crate) struct FlowEntry {
     pub(crate) pushing: Option<Pushing>,
     /// What is done to the sound of this track and of those to come.
     pub(crate) filters: FilterSettings,
+    /// End-to-end encryption, once it was asked for.
+    pub(crate) dave: Option<DaveEntry>,
     frames_refused: AtomicU64,
 }
 
@@ -81,6 +84,7 @@ impl FlowEntry {
             depth: QueueDepth::default(),
             pushing: None,
             filters: FilterSettings::default(),
+            dave: None,
             frames_refused: AtomicU64::new(0),
         }
     }

@@ -9,6 +9,7 @@ mod turn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use cadenza_dave::FrameSession;
 use cadenza_proto::schedule::SendSchedule;
 use cadenza_proto::silence::SilenceTail;
 
@@ -39,6 +40,10 @@ pub struct Flow<H> {
     session: Option<Box<Session>>,
     /// Whether the session belongs to the present link.
     live: bool,
+    /// What happens to frames before the session seals them.
+    frames: FrameSession,
+    /// Since when frames are held back for want of a key.
+    held_since_ns: Option<u64>,
     feed: Option<Box<Feed>>,
     /// The epoch whose seek was carried out last.
     epoch: u16,
@@ -60,6 +65,8 @@ impl<H> Flow<H> {
             link: None,
             session: None,
             live: false,
+            frames: FrameSession::Clear,
+            held_since_ns: None,
             feed: None,
             schedule: SendSchedule::new(0),
             tail: SilenceTail::default(),
@@ -93,6 +100,14 @@ impl<H> Flow<H> {
             session.set_ssrc(ssrc);
             self.live = self.link.is_some();
         }
+    }
+
+    /// Changes what happens to frames from now on. Returns what happened so far.
+    pub(crate) fn set_frames(&mut self, frames: FrameSession) -> FrameSession {
+        if !(self.frames.is_held() && frames.is_held()) {
+            self.held_since_ns = None;
+        }
+        std::mem::replace(&mut self.frames, frames)
     }
 
     /// Installs what plays from now on. Returns what played.
@@ -137,11 +152,7 @@ impl<H> Flow<H> {
 
     /// Whether there is a socket, and keys that belong to it.
     fn may_send(&self) -> bool {
-        self.live
-            && self
-                .session
-                .as_ref()
-                .is_some_and(|session| session.is_ready())
+        self.live && self.session.is_some()
     }
 
     fn is_paused(&self) -> bool {

@@ -1,6 +1,5 @@
 //! What turns an Opus frame into a sealed datagram: keys, SSRC, sequence and timestamp.
 
-use cadenza_dave::{FrameSession, NO_ENCRYPTION, Protected};
 use cadenza_proto::clock_line::RtpClock;
 use cadenza_proto::rtp::{Sequence, Ssrc, Timestamp};
 use cadenza_proto::transport::{Sealer, TransportMode};
@@ -12,7 +11,6 @@ pub struct Session {
     seed: SessionSeed,
     /// Begins with the first packet.
     rtp: Option<RtpClock>,
-    frames: FrameSession,
 }
 
 /// Start values of a session. RFC 3550 wants them at random.
@@ -26,13 +24,8 @@ pub struct SessionSeed {
     pub timestamp: u32,
 }
 
-/// Why a frame did not become a datagram.
-pub(crate) enum NotSealed {
-    /// End-to-end encryption is not ready, and nothing may go out in clear.
-    Held,
-    /// The frame cannot be sealed, because it is too long.
-    Refused,
-}
+/// The frame cannot be sealed, because it is too long.
+pub(crate) struct NotSealed;
 
 impl Session {
     /// A session that has sent nothing yet.
@@ -42,7 +35,6 @@ impl Session {
             ssrc: Ssrc(ssrc),
             seed,
             rtp: None,
-            frames: FrameSession::null(NO_ENCRYPTION),
         }
     }
 
@@ -58,23 +50,13 @@ impl Session {
         }
     }
 
-    /// Whether sound may be sent.
-    pub(crate) fn is_ready(&self) -> bool {
-        self.frames.is_ready()
-    }
-
-    /// Writes the datagram for `frame`, due at `due_ns`, to `out` and returns its length.
-    /// `scratch` is room for the end-to-end encrypted frame.
+    /// Writes the datagram for `payload`, due at `due_ns`, to `out` and returns its length.
     pub(crate) fn seal(
         &mut self,
         due_ns: u64,
-        frame: &[u8],
-        scratch: &mut [u8],
+        payload: &[u8],
         out: &mut [u8],
     ) -> Result<usize, NotSealed> {
-        let Protected::Send(payload) = self.frames.protect(frame, scratch) else {
-            return Err(NotSealed::Held);
-        };
         let (seed, ssrc) = (self.seed, self.ssrc);
         let rtp = self.rtp.get_or_insert_with(|| {
             let (sequence, timestamp) = (Sequence(seed.sequence), Timestamp(seed.timestamp));
@@ -84,6 +66,6 @@ impl Session {
         header.ssrc = ssrc;
         self.sealer
             .seal(&header, payload, out)
-            .map_err(|_| NotSealed::Refused)
+            .map_err(|_| NotSealed)
     }
 }

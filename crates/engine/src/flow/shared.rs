@@ -43,6 +43,10 @@ pub struct FlowShared {
     pub(crate) frames_skipped: Counter,
     pub(crate) silence_sent: Counter,
     pub(crate) send_errors: Counter,
+    /// Frames sent under an end-to-end key.
+    pub(crate) frames_encrypted: Counter,
+    /// Frames whose time passed while there was no such key.
+    pub(crate) frames_held: Counter,
 
     pub(crate) keepalive_errors: Counter,
     pub(crate) datagrams_received: Counter,
@@ -64,6 +68,8 @@ impl Default for FlowShared {
             frames_skipped: Counter::default(),
             silence_sent: Counter::default(),
             send_errors: Counter::default(),
+            frames_encrypted: Counter::default(),
+            frames_held: Counter::default(),
             keepalive_errors: Counter::default(),
             datagrams_received: Counter::default(),
             udp_rtt_us: AtomicU32::new(NO_RTT),

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
+use cadenza_proto::dave::MAX_OVERHEAD;
 use cadenza_proto::schedule::Due;
 use cadenza_proto::silence::TailAction;
 use cadenza_proto::{FRAME_NANOS, MAX_DATAGRAM, SILENCE_FRAME};
 
 use super::Flow;
 use super::feed::Next;
-use super::session::NotSealed;
 use crate::clock::Clock;
 use crate::frame_queue::MAX_FRAME_LEN;
 use crate::pacer::{Output, PacerCounters};
@@ -22,22 +22,31 @@ pub(crate) struct TurnIo<'a, C, S: PacketSink> {
     pub(crate) counters: &'a PacerCounters,
     pub(crate) output: &'a mut Output<S::Handle>,
     pub(crate) stall_ns: u64,
+    /// How long a track waits for end-to-end encryption before its time passes unheard.
+    pub(crate) hold_ns: u64,
 }
 
 /// Room for one frame and one datagram; every flow of a pacer uses the same.
 pub(crate) struct Buffers {
-    frame: [u8; MAX_FRAME_LEN],
-    protected: [u8; MAX_DATAGRAM],
+    frame: [u8; MAX_FRAME_LEN + MAX_OVERHEAD],
     datagram: [u8; MAX_DATAGRAM],
 }
 
 impl Default for Buffers {
     fn default() -> Buffers {
         Buffers {
-            frame: [0; MAX_FRAME_LEN],
-            protected: [0; MAX_DATAGRAM],
+            frame: [0; MAX_FRAME_LEN + MAX_OVERHEAD],
             datagram: [0; MAX_DATAGRAM],
         }
+    }
+}
+
+impl Buffers {
+    /// Room for a frame that is not encrypted yet.
+    fn frame_room(&mut self) -> &mut [u8; MAX_FRAME_LEN] {
+        self.frame
+            .first_chunk_mut()
+            .expect("a frame is shorter than the room for an encrypted one")
     }
 }
 
@@ -77,7 +86,7 @@ impl<H> Flow<H> {
     }
 
     fn note_skipped(&mut self, frames: u64, counters: &PacerCounters) {
-        if self.may_send() {
+        if self.may_send() && !self.frames.is_held() {
             self.shared.frames_skipped.add(frames);
             counters.skipped.add(frames);
         }
@@ -92,6 +101,10 @@ impl<H> Flow<H> {
             self.hold();
             return;
         }
+        if self.frames.is_held() {
+            self.held_frame_due(deadline, io);
+            return;
+        }
         if let Some(len) = self.next_frame(deadline.due_ns, io) {
             self.tail.on_frame();
             self.winding_down = true;
@@ -104,6 +117,34 @@ impl<H> Flow<H> {
                 self.pending.drained |= last;
             }
             // Only now may the flow leave the wheel: its next packet is at least a period away.
+            TailAction::Idle => self.winding_down = false,
+        }
+    }
+
+    /// Encryption is on and not ready. The track waits for a while, and then its time passes unheard:
+    /// a bot that is alone in a channel would otherwise wait for ever.
+    fn held_frame_due<C, S>(&mut self, deadline: Deadline, io: &mut TurnIo<'_, C, S>)
+    where
+        C: Clock,
+        S: PacketSink<Handle = H>,
+    {
+        let since_ns = *self.held_since_ns.get_or_insert(deadline.due_ns);
+        let passes = deadline.due_ns.saturating_sub(since_ns) >= io.hold_ns;
+        if passes && self.next_frame(deadline.due_ns, io).is_some() {
+            self.shared.frames_held.add(1);
+            self.tail.on_frame();
+            self.winding_down = true;
+            return;
+        }
+        if !passes {
+            self.hold();
+        }
+        // Silence frames may go in clear: what sounded so far ends as it should.
+        match self.tail.on_empty() {
+            TailAction::Silence { last } => {
+                self.send(Sound::Silence, deadline, io);
+                self.pending.drained |= last && (passes || !self.wants_frames());
+            }
             TailAction::Idle => self.winding_down = false,
         }
     }
@@ -131,7 +172,7 @@ impl<H> Flow<H> {
         }
         let feed = self.feed.as_mut().filter(|feed| !feed.is_over())?;
         let pending = &mut self.pending;
-        match feed.next(self.epoch, &mut io.buffers.frame) {
+        match feed.next(self.epoch, io.buffers.frame_room()) {
             Next::Frame { len, meta } => {
                 let position_ms = u64::from(meta.position_ms);
                 self.shared
@@ -169,18 +210,15 @@ impl<H> Flow<H> {
             return;
         };
         let payload: &[u8] = match sound {
-            Sound::Frame(len) => &io.buffers.frame[..len],
+            Sound::Frame(len) => match self.frames.protect(&mut io.buffers.frame, len) {
+                Ok(len) => &io.buffers.frame[..len],
+                Err(_) => return self.shared.send_errors.add(1),
+            },
             Sound::Silence => &SILENCE_FRAME,
         };
-        let protected = &mut io.buffers.protected;
         let datagram = &mut io.buffers.datagram;
-        let len = match session.seal(deadline.due_ns, payload, protected, datagram) {
-            Ok(len) => len,
-            Err(NotSealed::Held) => return,
-            Err(NotSealed::Refused) => {
-                self.shared.send_errors.add(1);
-                return;
-            }
+        let Ok(len) = session.seal(deadline.due_ns, payload, datagram) else {
+            return self.shared.send_errors.add(1);
         };
         match io.sink.send(&link.handle, &datagram[..len]) {
             Ok(()) => {
@@ -202,9 +240,11 @@ impl<H> Flow<H> {
         shared.packets_sent.add(1);
         shared.bytes_sent.add(len as u64);
         shared.packets_late.add(u64::from(late_ns > FRAME_NANOS));
+        let silence = matches!(sound, Sound::Silence);
+        shared.silence_sent.add(u64::from(silence));
         shared
-            .silence_sent
-            .add(u64::from(matches!(sound, Sound::Silence)));
+            .frames_encrypted
+            .add(u64::from(!silence && self.frames.is_keyed()));
         counters.sent.add(1);
         counters.lateness.record_ns(late_ns);
     }

@@ -1,5 +1,7 @@
 //! What other threads ask of a pacer, and what it hands back to be freed.
 
+use cadenza_dave::FrameSession;
+
 use crate::flow::{Feed, Flow, Link, Session};
 
 /// One change, applied at the start of a tick. What it carries was allocated by the sender.
@@ -42,6 +44,13 @@ pub enum Command<H> {
         /// The SSRC to send with.
         ssrc: u32,
     },
+    /// End-to-end encryption changes: from the next frame on, this happens to frames.
+    Frames {
+        /// The place.
+        place: u32,
+        /// What happens.
+        frames: FrameSession,
+    },
     /// A feed takes the place of a former one.
     Feed {
         /// The place.
@@ -70,6 +79,7 @@ impl<H> Command<H> {
             | Command::Unlink { place }
             | Command::Session { place, .. }
             | Command::Revive { place, .. }
+            | Command::Frames { place, .. }
             | Command::Feed { place, .. }
             | Command::Clear { place }
             | Command::Poke { place } => *place,
@@ -82,6 +92,7 @@ impl<H> Command<H> {
             Command::Insert { flow, .. } => Some(Garbage::Flow(flow)),
             Command::Link { link, .. } => Some(Garbage::Link(link)),
             Command::Session { session, .. } => Some(Garbage::Session(session)),
+            Command::Frames { frames, .. } => Some(Garbage::Frames(frames)),
             Command::Feed { feed, .. } => Some(Garbage::Feed(feed)),
             Command::Remove { .. }
             | Command::Unlink { .. }
@@ -97,5 +108,6 @@ pub(crate) enum Garbage<H> {
     Flow(#[expect(dead_code, reason = "held to be dropped")] Box<Flow<H>>),
     Link(#[allow(dead_code, reason = "held to be dropped")] Link<H>),
     Session(#[expect(dead_code, reason = "held to be dropped")] Box<Session>),
+    Frames(#[expect(dead_code, reason = "held to be dropped")] FrameSession),
     Feed(#[expect(dead_code, reason = "held to be dropped")] Box<Feed>),
 }

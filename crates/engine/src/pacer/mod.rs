@@ -42,6 +42,8 @@ pub struct PacerConfig {
     pub commands: usize,
     /// After how long without a frame a track counts as stalled, milliseconds.
     pub stall_ms: u32,
+    /// How long a track waits for end-to-end encryption before its time passes unheard, milliseconds.
+    pub hold_ms: u32,
 }
 
 /// The other threads' ends of a new pacer.
@@ -68,6 +70,7 @@ pub struct Pacer<C, S: PacketSink> {
     meter: Meter,
     buffers: Box<Buffers>,
     stall_ns: u64,
+    hold_ns: u64,
 }
 
 struct Seat<H> {
@@ -102,6 +105,7 @@ impl<C: Clock, S: PacketSink> Pacer<C, S> {
             meter: Meter::new(now_ns),
             buffers: Box::default(),
             stall_ns: u64::from(config.stall_ms) * SLOT_NS,
+            hold_ns: u64::from(config.hold_ms) * SLOT_NS,
         };
         let ports = PacerPorts {
             commands: command_in,
@@ -174,6 +178,7 @@ impl<C: Clock, S: PacketSink> Pacer<C, S> {
                 counters: &self.counters,
                 output: &mut self.output,
                 stall_ns: self.stall_ns,
+                hold_ns: self.hold_ns,
             });
             if seat.flow.wants_turns() {
                 at += 1;
@@ -228,6 +233,7 @@ impl<C: Clock, S: PacketSink> Pacer<C, S> {
                 flow.revive_session(ssrc);
                 None
             }
+            Command::Frames { frames, .. } => Some(Garbage::Frames(flow.set_frames(frames))),
             Command::Feed { feed, .. } => flow.set_feed(Some(feed)).map(Garbage::Feed),
             Command::Clear { .. } => flow.set_feed(None).map(Garbage::Feed),
             Command::Poke { .. } => {

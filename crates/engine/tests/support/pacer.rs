@@ -17,6 +17,7 @@ use cadenza_testkit::{ManualClock, RecordingSink};
 pub const MILLI: u64 = 1_000_000;
 pub const PERIOD: u64 = 20 * MILLI;
 pub const STALL_MS: u32 = 10_000;
+pub const HOLD_MS: u32 = 2_500;
 pub const MODE: TransportMode = TransportMode::Aes256GcmRtpsize;
 pub const KEY: [u8; 32] = [3; 32];
 
@@ -85,6 +86,7 @@ impl Bench {
             max_flows,
             commands: 65_536,
             stall_ms: STALL_MS,
+            hold_ms: HOLD_MS,
         };
         let sink = TestSink {
             recording: RefCell::new(RecordingSink::new(clock.clone())),
