@@ -1,7 +1,7 @@
 /** The shapes that cross between TypeScript and the Rust engine, and the interfaces a fake can stand in for. */
 
-import type { FilterSettings } from "./filters.ts";
 import type { DaveFlow, DaveFlowEvent } from "./dave.ts";
+import type { FilterSettings } from "./filters.ts";
 import type { TransportAddresses } from "./transport.ts";
 
 /** A transport encryption mode, spelled as on the wire. */

@@ -132,6 +132,7 @@ impl Group {
         if self.is_established() || self.external_sender == package {
             return Ok(());
         }
+        wire::check_external_sender(package).map_err(|_| GroupError::Refused)?;
         let set = shielded(|| self.session.set_external_sender(package))?;
         // The local group is made anew or gone, and proposals with it.
         self.forget_proposals();
@@ -158,13 +159,18 @@ impl Group {
                     return Err(GroupError::Refused);
                 }
                 self.proposals += read.count;
-                if self.proposals > MAX_PROPOSALS {
+                // A removal that cannot be carried out would spoil every commit of this epoch.
+                let removable = read.removed.iter().all(|leaf| self.has_leaf(*leaf));
+                if self.proposals > MAX_PROPOSALS || !removable {
                     self.refused_proposals = true;
                     return Err(GroupError::Refused);
                 }
                 ProposalsOperationType::APPEND
             }
-            REVOKE => ProposalsOperationType::REVOKE,
+            REVOKE => {
+                wire::check_revoke(vector).map_err(|_| GroupError::Refused)?;
+                ProposalsOperationType::REVOKE
+            }
             _ => return Err(GroupError::Refused),
         };
         let processed = shielded(|| self.session.process_proposals(operation, vector, None))?;
@@ -217,6 +223,9 @@ impl Group {
 
     /// Joins a group by invitation. Whatever comes of it, the key package is spent.
     pub(crate) fn welcome(&mut self, welcome: &[u8]) -> Result<Welcomed, GroupError> {
+        if wire::check_welcome(welcome).is_err() {
+            return Ok(Welcomed::Invalid);
+        }
         match shielded(|| self.session.process_welcome(welcome, None))? {
             Ok(()) => {
                 self.forget_proposals();
@@ -295,6 +304,11 @@ impl Group {
             ProcessCommitError::NoQueuedProposals if !self.refused_proposals => Committed::Ignored,
             _ => Committed::Invalid,
         }
+    }
+
+    fn has_leaf(&self, leaf: u32) -> bool {
+        let group = self.session.group();
+        group.is_some_and(|group| group.members().any(|member| member.index.u32() == leaf))
     }
 
     fn raw_epoch(&self) -> u64 {

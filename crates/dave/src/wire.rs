@@ -1,6 +1,6 @@
-//! Looking into MLS messages before the library does: whom proposals add, and which epoch a commit is for.
-//!
-//! Only the few fields are read that decide whether the library gets to see a message at all.
+//! Looking into MLS messages before the library does: whom proposals add, which epoch a commit is for,
+//! and whether every length in a message adds up. The library sees nothing that does not: its decoder
+//! asserts in debug builds what it reports as errors in release builds.
 
 /// The bytes do not follow RFC 9420.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -15,6 +15,8 @@ pub(crate) struct Proposals {
     pub(crate) epoch: u64,
     /// Users that would be added.
     pub(crate) added: Vec<u64>,
+    /// Leaves that would be removed.
+    pub(crate) removed: Vec<u32>,
 }
 
 /// Where a commit belongs.
@@ -35,6 +37,9 @@ const CONTENT_COMMIT: u8 = 3;
 const PROPOSAL_ADD: u16 = 1;
 const PROPOSAL_REMOVE: u16 = 3;
 const LEAF_SOURCE_KEY_PACKAGE: u8 = 1;
+const LEAF_SOURCE_COMMIT: u8 = 3;
+const BASIC_CREDENTIAL: u16 = 1;
+const BY_REFERENCE: u8 = 2;
 /// More members than any channel has.
 const MAX_PROPOSALS: usize = 4_096;
 
@@ -57,7 +62,7 @@ pub(crate) fn read_proposals(vector: &[u8]) -> Result<Proposals, Malformed> {
         }
         match list.u16()? {
             PROPOSAL_ADD => found.added.push(list.key_package()?),
-            PROPOSAL_REMOVE => list.skip(4)?,
+            PROPOSAL_REMOVE => found.removed.push(u32::from_be_bytes(list.array()?)),
             _ => return Err(Malformed),
         }
         // The signature; an external sender has no membership tag.
@@ -67,17 +72,55 @@ pub(crate) fn read_proposals(vector: &[u8]) -> Result<Proposals, Malformed> {
     Ok(found)
 }
 
-/// Reads the beginning of a commit.
+/// Reads a commit to its end and says where it belongs.
 pub(crate) fn read_commit_header(message: &[u8]) -> Result<CommitHeader, Malformed> {
-    let framed = Reader(message).framed_content()?;
+    let mut reader = Reader(message);
+    let framed = reader.framed_content()?;
     if framed.sender != SENDER_MEMBER || framed.content != CONTENT_COMMIT {
         return Err(Malformed);
     }
+    reader.commit_content()?;
+    // Signature, confirmation tag and membership tag.
+    reader.vectors(3)?;
+    reader.end()?;
     let channel = framed.group.try_into().ok().map(u64::from_be_bytes);
     Ok(CommitHeader {
         channel,
         epoch: framed.epoch,
     })
+}
+
+/// Checks the references of a revoke.
+pub(crate) fn check_revoke(vector: &[u8]) -> Result<(), Malformed> {
+    let mut outer = Reader(vector);
+    let mut list = Reader(outer.vector()?);
+    outer.end()?;
+    while !list.0.is_empty() {
+        list.vector()?;
+    }
+    Ok(())
+}
+
+/// Checks a bare welcome.
+pub(crate) fn check_welcome(welcome: &[u8]) -> Result<(), Malformed> {
+    let mut reader = Reader(welcome);
+    reader.skip(2)?;
+    let mut secrets = Reader(reader.vector()?);
+    while !secrets.0.is_empty() {
+        // The key package's reference, the encapsulated key, the secrets.
+        secrets.vectors(3)?;
+    }
+    reader.vector()?;
+    reader.end()
+}
+
+/// Checks an external sender.
+pub(crate) fn check_external_sender(package: &[u8]) -> Result<(), Malformed> {
+    let mut reader = Reader(package);
+    reader.vector()?;
+    reader.skip(2)?;
+    reader.vector()?;
+    reader.end()
 }
 
 struct Framed<'a> {
@@ -112,34 +155,89 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Proposals by reference, and the path if there is one.
+    fn commit_content(&mut self) -> Result<(), Malformed> {
+        let mut proposals = Reader(self.vector()?);
+        while !proposals.0.is_empty() {
+            // An inline proposal; none is allowed.
+            if proposals.array()? != [BY_REFERENCE] {
+                return Err(Malformed);
+            }
+            proposals.vector()?;
+        }
+        match self.array()? {
+            [0] => Ok(()),
+            [1] => self.update_path(),
+            _ => Err(Malformed),
+        }
+    }
+
+    fn update_path(&mut self) -> Result<(), Malformed> {
+        self.leaf_node(LEAF_SOURCE_COMMIT)?;
+        let mut nodes = Reader(self.vector()?);
+        while !nodes.0.is_empty() {
+            nodes.vector()?;
+            let mut secrets = Reader(nodes.vector()?);
+            while !secrets.0.is_empty() {
+                secrets.vectors(2)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads a whole key package and returns the user it is for.
     fn key_package(&mut self) -> Result<u64, Malformed> {
         self.skip(4)?;
         self.vector()?;
-        let user = self.leaf_node()?;
-        self.vector()?;
+        let user = self.leaf_node(LEAF_SOURCE_KEY_PACKAGE)?;
+        self.extensions()?;
         self.vector()?;
         Ok(user)
     }
 
-    fn leaf_node(&mut self) -> Result<u64, Malformed> {
-        self.vector()?;
-        self.vector()?;
-        if self.u16()? != 1 {
+    fn leaf_node(&mut self, source: u8) -> Result<u64, Malformed> {
+        self.vectors(2)?;
+        if self.u16()? != BASIC_CREDENTIAL {
             return Err(Malformed);
         }
         let identity = self.vector()?.try_into().map_err(|_| Malformed)?;
-        for _capability in 0..5 {
-            self.vector()?;
+        for width in [2; 5] {
+            self.list_of(width)?;
         }
-        if self.array()? != [LEAF_SOURCE_KEY_PACKAGE] {
+        if self.array()? != [source] {
             return Err(Malformed);
         }
-        // The lifetime.
-        self.skip(16)?;
-        self.vector()?;
+        match source {
+            // The lifetime, or else the parent's hash.
+            LEAF_SOURCE_KEY_PACKAGE => self.skip(16)?,
+            _ => self.skip_vector()?,
+        }
+        self.extensions()?;
         self.vector()?;
         Ok(u64::from_be_bytes(identity))
+    }
+
+    fn extensions(&mut self) -> Result<(), Malformed> {
+        let mut list = Reader(self.vector()?);
+        while !list.0.is_empty() {
+            list.skip(2)?;
+            list.vector()?;
+        }
+        Ok(())
+    }
+
+    /// A vector of values of so many bytes each.
+    fn list_of(&mut self, width: usize) -> Result<(), Malformed> {
+        let whole = self.vector()?.len().is_multiple_of(width);
+        if whole { Ok(()) } else { Err(Malformed) }
+    }
+
+    fn vectors(&mut self, count: usize) -> Result<(), Malformed> {
+        (0..count).try_for_each(|_| self.skip_vector())
+    }
+
+    fn skip_vector(&mut self) -> Result<(), Malformed> {
+        self.vector().map(|_| ())
     }
 
     /// A vector whose length has a prefix of 1, 2 or 4 bytes, the shortest that fits.

@@ -20,7 +20,11 @@ fn two_batches_of_proposals_before_any_commit() {
     client.propose(&[&remove]);
     let commit = parse_commit(&client.take_commit());
     assert_eq!(commit.refs.len(), 2, "all proposals of the epoch");
-    assert_eq!(welcomed(&commit.welcome), 1, "and the welcome of the first batch");
+    assert_eq!(
+        welcomed(&commit.welcome),
+        1,
+        "and the welcome of the first batch"
+    );
 }
 
 #[test]
@@ -96,7 +100,10 @@ fn a_founding_commit_that_came_broken_is_reported_when_no_welcome_follows() {
     client.wait(3 * SECOND);
     let replies = client.take_replies();
     assert!(
-        matches!(replies.as_slice(), [Reply::Invalid { transition: 0 }, Reply::KeyPackage(_)]),
+        matches!(
+            replies.as_slice(),
+            [Reply::Invalid { transition: 0 }, Reply::KeyPackage(_)]
+        ),
         "{replies:?}"
     );
 }
@@ -112,7 +119,11 @@ fn an_unknown_or_repeated_execution_is_harmless() {
     let keys = call.client(A).keys;
     call.client(A).execute(transition);
     call.client(A).execute(0);
-    assert_eq!(call.client(A).keys, keys, "a key is never used from its first nonce twice");
+    assert_eq!(
+        call.client(A).keys,
+        keys,
+        "a key is never used from its first nonce twice"
+    );
     assert_eq!(call.client(A).executed.len(), 2);
     call.assert_all_hear_each_other();
 }
@@ -135,7 +146,11 @@ fn transitions_overtake_each_other() {
     for client in &mut call.clients {
         client.execute(first);
     }
-    assert_eq!(call.client(A).keys, keys, "an older epoch does not come back");
+    assert_eq!(
+        call.client(A).keys,
+        keys,
+        "an older epoch does not come back"
+    );
     call.assert_all_hear_each_other();
 }
 
@@ -149,7 +164,11 @@ fn a_new_group_begins_while_a_commit_is_pending() {
     let keys = call.client(A).keys;
     call.client(A).prepare_epoch(1, 1);
     let package = call.client(A).take_key_package();
-    assert_eq!(call.client(A).keys, keys, "the sender goes on until the transition");
+    assert_eq!(
+        call.client(A).keys,
+        keys,
+        "the sender goes on until the transition"
+    );
     call.gateway.reset();
     call.gateway.take_key_package(A, package);
     call.client(B).prepare_epoch(1, 1);
@@ -163,14 +182,16 @@ fn a_new_group_begins_while_a_commit_is_pending() {
 fn a_repeated_external_sender_changes_nothing() {
     let mut call = Call::established(&[A, B]);
     let sender = call.gateway.external_sender();
-    call.client(A).hear_gateway(ServerMessage::ExternalSender(sender.clone()));
+    call.client(A)
+        .hear_gateway(ServerMessage::ExternalSender(sender.clone()));
     call.assert_all_hear_each_other();
     // Nor does it before the group is founded: proposals that wait stay.
     let mut call = Call::of(&[A, B]);
     let add = call.gateway.add(B);
     call.client(A).propose(&[&add]);
     let op28 = call.client(A).take_commit();
-    call.client(A).hear_gateway(ServerMessage::ExternalSender(sender));
+    call.client(A)
+        .hear_gateway(ServerMessage::ExternalSender(sender));
     let commit = parse_commit(&op28).message;
     call.client(A).announce(0, &commit);
     assert_eq!(call.client(A).state.epoch, Some(1));
@@ -193,7 +214,11 @@ fn messages_replayed_after_a_resume_change_nothing() {
     call.client(B).propose(&[&add]);
     call.execute(12);
     call.client(B).announce(12, &commit);
-    assert!(call.clients.iter_mut().all(|client| client.take_replies().is_empty()));
+    assert!(
+        call.clients
+            .iter_mut()
+            .all(|client| client.take_replies().is_empty())
+    );
     call.assert_all_hear_each_other();
 }
 
@@ -209,7 +234,8 @@ fn a_user_who_leaves_before_being_added() {
     call.disconnect(C);
     let revoke = call.gateway.revoke(&[&add]);
     for user in [A, B] {
-        call.client(user).hear_gateway(ServerMessage::Proposals(revoke.clone()));
+        call.client(user)
+            .hear_gateway(ServerMessage::Proposals(revoke.clone()));
     }
     call.connect(D);
     let add = call.gateway.add(D);
@@ -235,8 +261,12 @@ fn a_broken_commit_is_reported_and_the_member_added_anew() {
     call.client(A).announce(8, &accepted.commit);
     call.client(C).welcome(8, &accepted.welcomes[&C]);
     call.client(B).announce(8, &broken);
+    assert_eq!(
+        call.client(B).keys,
+        keys,
+        "it speaks on with the key that others still know"
+    );
     recovered(&mut call, B, 8);
-    assert_eq!(call.client(B).keys, keys, "it speaks on with the key that others still know");
 }
 
 #[test]
@@ -263,7 +293,11 @@ fn a_broken_welcome_is_reported_and_the_member_added_anew() {
 /// Checks op 31 and lets the gateway replace the member's leaf; then all must be well again.
 fn recovered(call: &mut Call, user: u64, transition: u16) {
     let replies = call.client(user).take_replies();
-    let [Reply::Invalid { transition: of }, Reply::KeyPackage(package)] = replies.as_slice() else {
+    let [
+        Reply::Invalid { transition: of },
+        Reply::KeyPackage(package),
+    ] = replies.as_slice()
+    else {
         panic!("{replies:?}");
     };
     assert_eq!(*of, transition);
@@ -316,7 +350,10 @@ fn recovery_is_tried_three_times_a_minute() {
         client.wait(5 * SECOND);
         let replies = client.take_replies();
         assert!(
-            matches!(replies.as_slice(), [Reply::Invalid { .. }, Reply::KeyPackage(_)]),
+            matches!(
+                replies.as_slice(),
+                [Reply::Invalid { .. }, Reply::KeyPackage(_)]
+            ),
             "{attempt}: {replies:?}"
         );
     }
@@ -351,7 +388,9 @@ fn proposals_wait_for_the_announcement_of_their_user() {
     let mut call = Call::established(&[A, B]);
     let mut late = Client::new(C, &[A, B]);
     late.open(1);
-    late.hear_gateway(ServerMessage::ExternalSender(call.gateway.external_sender()));
+    late.hear_gateway(ServerMessage::ExternalSender(
+        call.gateway.external_sender(),
+    ));
     let package = late.take_key_package();
     call.gateway.take_key_package(C, package);
     let add = call.gateway.add(C);
@@ -360,7 +399,10 @@ fn proposals_wait_for_the_announcement_of_their_user() {
     assert_eq!(client.take_replies(), [], "C is not announced yet");
     client.wait(SECOND / 3);
     client.members(&[C], &[]);
-    assert_eq!(parse_commit(&client.take_commit()).refs, [add.reference.clone()]);
+    assert_eq!(
+        parse_commit(&client.take_commit()).refs,
+        [add.reference.clone()]
+    );
 }
 
 #[test]
@@ -381,7 +423,10 @@ fn a_user_who_is_never_announced_is_not_let_in() {
     client.wait(SECOND);
     let replies = client.take_replies();
     assert!(
-        matches!(replies.as_slice(), [Reply::Invalid { transition: 21 }, Reply::KeyPackage(_)]),
+        matches!(
+            replies.as_slice(),
+            [Reply::Invalid { transition: 21 }, Reply::KeyPackage(_)]
+        ),
         "{replies:?}"
     );
     assert_eq!(client.dave.counters().unknown_users, 1);
@@ -398,13 +443,27 @@ fn proposals_that_nobody_may_make_are_not_committed() {
     let mut forged = call.gateway.craft(epoch, 2, &add, add_c);
     *forged.message.last_mut().expect("it has bytes") ^= 1;
     let cases = [
-        ("another epoch", call.gateway.craft(epoch + 1, 2, &add, add_c)),
+        (
+            "another epoch",
+            call.gateway.craft(epoch + 1, 2, &add, add_c),
+        ),
         ("a member's", call.gateway.craft(epoch, 1, &add, add_c)),
         ("a new member's", call.gateway.craft(epoch, 3, &add, add_c)),
         ("a wrong signature", forged),
-        ("an update", call.gateway.craft(epoch, 2, &[&[0, 2][..], &package[71..]].concat(), add_c)),
-        ("a re-init", call.gateway.craft(epoch, 2, &[0, 5, 0, 0, 1, 0, 2, 0], add_c)),
-        ("a leaf that is empty", call.gateway.craft(epoch, 2, &[0, 3, 0, 0, 0, 9], add_c)),
+        (
+            "an update",
+            call.gateway
+                .craft(epoch, 2, &[&[0, 2][..], &package[71..]].concat(), add_c),
+        ),
+        (
+            "a re-init",
+            call.gateway
+                .craft(epoch, 2, &[0, 5, 0, 0, 1, 0, 2, 0], add_c),
+        ),
+        (
+            "a leaf that is empty",
+            call.gateway.craft(epoch, 2, &[0, 3, 0, 0, 0, 9], add_c),
+        ),
     ];
     let client = call.client(A);
     for (what, proposal) in &cases {
@@ -412,11 +471,18 @@ fn proposals_that_nobody_may_make_are_not_committed() {
         client.wait(SECOND);
         assert_eq!(client.take_replies(), [], "{what}");
     }
-    for payload in [&[][..], &[0], &[1], &[2, 0], &[0, 0x40, 1, 5], &[1, 0x21, 0x20, 7], &[0; 300]] {
+    for payload in [
+        &[][..],
+        &[0],
+        &[1],
+        &[2, 0],
+        &[0, 0x40, 1, 5],
+        &[1, 0x21, 0x20, 7],
+        &[0; 300],
+    ] {
         client.hear_gateway(ServerMessage::Proposals(payload.to_vec()));
         assert_eq!(client.take_replies(), []);
     }
-    call.assert_all_hear_each_other();
     let add = call.gateway.add(C);
     let transition = call.change(&[&add], A);
     call.execute(transition);
@@ -454,7 +520,9 @@ fn commits_and_welcomes_out_of_place_are_ignored() {
     quiet.assert_all_hear_each_other();
     // Too short to name a transition.
     quiet.client(A).hear_gateway(ServerMessage::Commit(vec![1]));
-    quiet.client(A).hear_gateway(ServerMessage::Welcome(Vec::new()));
+    quiet
+        .client(A)
+        .hear_gateway(ServerMessage::Welcome(Vec::new()));
     assert_eq!(quiet.client(A).take_replies(), []);
 }
 
@@ -481,7 +549,9 @@ fn a_broken_external_sender_is_no_end() {
     client.open(1);
     let package = client.take_key_package();
     client.hear_gateway(ServerMessage::ExternalSender(Vec::new()));
-    client.hear_gateway(ServerMessage::ExternalSender(call.gateway.external_sender()));
+    client.hear_gateway(ServerMessage::ExternalSender(
+        call.gateway.external_sender(),
+    ));
     call.gateway.take_key_package(B, package);
     call.client(A).members(&[B], &[]);
     call.clients.push(client);

@@ -14,7 +14,10 @@ fn alone_nothing_leaves_in_clear() {
     let client = call.client(A);
     assert_eq!(client.keys, SenderKeys::Hold);
     assert!(client.speak(&[0x78, 1, 2]).is_err());
-    assert_eq!(client.speak(&[0xF8, 0xFF, 0xFE]), Ok(vec![0xF8, 0xFF, 0xFE]));
+    assert_eq!(
+        client.speak(&[0xF8, 0xFF, 0xFE]),
+        Ok(vec![0xF8, 0xFF, 0xFE])
+    );
     assert!(!client.state.ready && client.state.epoch.is_none());
     assert_eq!(client.state.version, 1);
     client.wait(3_600 * SECOND);
@@ -34,7 +37,10 @@ fn a_second_member_wins_or_loses_the_race_to_found_the_group() {
             assert_eq!(client.state.epoch, Some(1));
             let members: Vec<u64> = client.state.members.iter().map(|one| one.user).collect();
             assert_eq!(members, [A, B]);
-            assert_eq!(client.dave.counters().commits_won, u64::from(client.user == winner));
+            assert_eq!(
+                client.dave.counters().commits_won,
+                u64::from(client.user == winner)
+            );
         }
     }
 }
@@ -62,7 +68,10 @@ fn a_fourth_member_joins_and_the_sender_switches_when_told() {
     // Between commit and op 22 the old key still speaks, and everybody still understands it.
     let early = call.client(A).speak(&[0x78; 20]).expect("it has a key");
     for to in [B, C] {
-        assert_eq!(call.client(to).listen(A, &early).as_deref(), Ok(&[0x78; 20][..]));
+        assert_eq!(
+            call.client(to).listen(A, &early).as_deref(),
+            Ok(&[0x78; 20][..])
+        );
     }
     call.execute(transition);
     assert_ne!(call.client(A).keys, before);
@@ -121,7 +130,11 @@ fn the_last_member_starts_anew_and_the_call_fills_again() {
         let package = client.take_key_package();
         client.prepare(0, version);
         assert_eq!(client.take_replies(), [], "transition 0 is not answered");
-        assert_eq!(client.keys, SenderKeys::Hold, "op 21 says version {version}");
+        assert_eq!(
+            client.keys,
+            SenderKeys::Hold,
+            "op 21 says version {version}"
+        );
         assert!(client.speak(&[0x78, 1]).is_err());
         assert_eq!(client.state.version, 1);
         call.gateway.take_key_package(A, package);
@@ -139,8 +152,15 @@ fn encryption_is_switched_off_and_on_again() {
         client.prepare(30, 0);
     }
     // Clear frames may come from now on, and encrypted ones go on.
-    assert_eq!(call.client(B).listen(A, &[0x78, 5]).as_deref(), Ok(&[0x78, 5][..]));
-    assert!(call.client(A).speak(&[0x78; 9]).is_ok_and(|frame| frame.len() > 9));
+    assert_eq!(
+        call.client(B).listen(A, &[0x78, 5]).as_deref(),
+        Ok(&[0x78, 5][..])
+    );
+    assert!(
+        call.client(A)
+            .speak(&[0x78; 9])
+            .is_ok_and(|frame| frame.len() > 9)
+    );
     call.execute(30);
     for client in &mut call.clients {
         assert_eq!(client.keys, SenderKeys::Clear);
@@ -149,13 +169,21 @@ fn encryption_is_switched_off_and_on_again() {
         assert_eq!(client.executed.last(), Some(&(30, 0)));
     }
     let client = call.client(B);
-    assert_eq!(client.listen(A, &before).as_deref(), Ok(&[0x78; 9][..]), "under way");
+    assert_eq!(
+        client.listen(A, &before).as_deref(),
+        Ok(&[0x78; 9][..]),
+        "under way"
+    );
 
     call.gateway.reset();
     for user in [A, B] {
         call.client(user).prepare_epoch(1, 1);
         let package = call.client(user).take_key_package();
-        assert_eq!(call.client(user).keys, SenderKeys::Clear, "until the transition");
+        assert_eq!(
+            call.client(user).keys,
+            SenderKeys::Clear,
+            "until the transition"
+        );
         call.gateway.take_key_package(user, package);
     }
     upgrade(&mut call);
@@ -174,7 +202,10 @@ fn upgrade(call: &mut Call) {
         client.prepare(31, 1);
         assert_eq!(
             client.take_replies(),
-            [Reply::Ready { transition: 31 }, Reply::Ready { transition: 31 }]
+            [
+                Reply::Ready { transition: 31 },
+                Reply::Ready { transition: 31 }
+            ]
         );
         client.execute(31);
         assert!(matches!(client.keys, SenderKeys::Keyed(_)));
@@ -194,7 +225,10 @@ fn a_stage_channel_is_not_encrypted() {
     assert_eq!(client.take_replies(), []);
     assert_eq!(client.keys, SenderKeys::Clear);
     assert!(client.state.ready && client.state.version == 0);
-    assert_eq!(client.listen(B, &[0x78, 1, 2]).as_deref(), Ok(&[0x78, 1, 2][..]));
+    assert_eq!(
+        client.listen(B, &[0x78, 1, 2]).as_deref(),
+        Ok(&[0x78, 1, 2][..])
+    );
     client.wait(60 * SECOND);
     assert_eq!(client.failed, None);
 }
@@ -203,7 +237,9 @@ fn a_stage_channel_is_not_encrypted() {
 fn the_external_sender_may_come_before_the_session() {
     let mut call = Call::of(&[A]);
     let mut client = Client::new(B, &[A]);
-    client.hear_gateway(ServerMessage::ExternalSender(call.gateway.external_sender()));
+    client.hear_gateway(ServerMessage::ExternalSender(
+        call.gateway.external_sender(),
+    ));
     client.open(1);
     let package = client.take_key_package();
     call.gateway.take_key_package(B, package);
@@ -261,7 +297,9 @@ fn members_come_and_go_at_random_and_all_hear_all() {
     let mut random = 7_u64;
     let mut next_user = 4;
     for _ in 0..40 {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         let pick = (random >> 33) as usize;
         let users: Vec<u64> = call.clients.iter().map(|client| client.user).collect();
         let leaves = users.len() > 2 && pick % 2 == 0;

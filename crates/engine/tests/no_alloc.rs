@@ -5,8 +5,10 @@ mod support;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use cadenza_dave::{FrameSession, SenderKeys};
 use cadenza_engine::frame_queue::FrameProducer;
 use cadenza_engine::pacer::Command;
+use cadenza_proto::dave::BaseKey;
 use support::pacer::{Bench, MILLI, PERIOD, fill, push_end};
 
 const FLOWS: u32 = 1_000;
@@ -40,6 +42,15 @@ fn a_tick_with_a_thousand_flows_leaves_the_allocator_alone() {
         bench.seek(flow + 400, 1_000);
         keep.push(bench.play(flow + 600, round));
         bench.connect(flow + 700);
+        // Some calls are encrypted; their keys change, and some wait for one.
+        for keys in [SenderKeys::Keyed(BaseKey::new([round as u8; 16])), SenderKeys::Hold] {
+            let place = match keys {
+                SenderKeys::Hold => flow + 300,
+                _ => flow + 500,
+            };
+            let frames = FrameSession::new(keys);
+            bench.command(Command::Frames { place, frames });
+        }
         bench.command(Command::Clear { place: flow });
         bench.command(Command::Unlink { place: flow + 100 });
         if round % 7 == 0 {

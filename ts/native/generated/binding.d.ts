@@ -43,30 +43,124 @@ export declare class BindingEngine {
   drainEvents(max: number): Array<BindingEvent>
   /** Stops every thread and closes every socket; resolves when they are gone. */
   close(): Promise<void>
-  /** Sets the filters of a flow. */
-  setFilters(flow: number, filters: BindingFilters): BindingFailure | null
-  /** Sets the volume of a flow, 0 to 10. */
-  setVolume(flow: number, volume: number): BindingFailure | null
+  /** A session begins; nothing but silence leaves the flow until it is encrypted. */
+  daveOpen(flow: number, target: BindingDaveTarget): BindingFailure | null
+  /** Hands over a message of the voice gateway. */
+  daveMessage(flow: number, message: BindingDaveMessage): BindingFailure | null
+  /** Users came and went; ids are decimal. */
+  daveMembers(flow: number, joined: Array<string>, left: Array<string>): BindingFailure | null
+  /** The session is over. */
+  daveClose(flow: number): void
+  /** State and counters, or null when encryption was never asked for. */
+  daveStatus(flow: number): BindingDaveStatus | null
+  /** The code that the bot and a member compare, computed away from the JavaScript thread. */
+  verificationCode(flow: number, userId: string): Promise<string> | BindingFailure
 }
 
-/** Settings of the channel mix. */
-export interface BindingChannelMix {
-  leftToLeft: number
-  leftToRight: number
-  rightToLeft: number
-  rightToRight: number
+/** News of end-to-end encryption; only the fields of its kind are set. */
+export interface BindingDaveEvent {
+  /** `send`, `state`, `transition` or `failed`. */
+  kind: string
+  /** To be sent: 23, 26, 28 or 31. */
+  op?: number
+  /** Of ops 23 and 31, and of a transition. */
+  transitionId?: number
+  /** Of ops 26 and 28: the bytes after the opcode. */
+  payload?: Buffer
+  /** The version from a transition on. */
+  protocolVersion?: number
+  /** The state. */
+  state?: BindingDaveState
+  /** Stable error code. */
+  code?: string
+  /** Message for people. */
+  message?: string
 }
 
-/** Settings of the distortion filter. */
-export interface BindingDistortion {
-  sinOffset: number
-  sinScale: number
-  cosOffset: number
-  cosScale: number
-  tanOffset: number
-  tanScale: number
-  offset: number
-  scale: number
+/** A message of the voice gateway; only the fields of its opcode are set. */
+export interface BindingDaveMessage {
+  /** 21, 22, 24, 25, 27, 29 or 30. */
+  op: number
+  /** Of ops 21 and 22. */
+  transitionId?: number
+  /** Of ops 21 and 24. */
+  protocolVersion?: number
+  /** Of op 24. */
+  epoch?: number
+  /** The bytes after the opcode, of the others. */
+  payload?: Uint8Array
+}
+
+/** What became of other members' frames. */
+export interface BindingDaveOpened {
+  /** Opened. */
+  ok: number
+  /** There was no key. */
+  noKey: number
+  /** No frame that could be read. */
+  malformed: number
+  /** The tag did not fit. */
+  authentication: number
+  /** Opened before. */
+  replay: number
+  /** Clear where it must not be. */
+  unencrypted: number
+}
+
+/** How a call is encrypted. */
+export interface BindingDaveState {
+  /** 0 is none. */
+  protocolVersion: number
+  /** Whether sound may be sent. */
+  ready: boolean
+  /** The group's epoch, decimal. */
+  epoch?: string
+  /** The members' user ids, decimal. */
+  members: Array<string>
+  /** Thirty digits. */
+  privacyCode?: string
+}
+
+/** State and counters of a flow's encryption. */
+export interface BindingDaveStatus {
+  /** What was told last. */
+  state: BindingDaveState
+  /** Key packages sent. */
+  keyPackages: number
+  /** Commits sent. */
+  commitsSent: number
+  /** Commits of our own that the gateway chose. */
+  commitsWon: number
+  /** Commits of others that were applied. */
+  commitsApplied: number
+  /** Welcomes by which a group was joined. */
+  welcomes: number
+  /** Transitions executed. */
+  transitions: number
+  /** Times that op 31 was sent. */
+  recoveries: number
+  /** Messages without consequence. */
+  ignored: number
+  /** Proposals refused for the sake of an unannounced user. */
+  unknownUsers: number
+  /** Frames sent under an end-to-end key. */
+  framesEncrypted: number
+  /** Frames whose time passed unheard. */
+  framesHeld: number
+  /** Silence frames sent, in clear. */
+  silenceSent: number
+  /** Other members' frames. */
+  opened: BindingDaveOpened
+}
+
+/** A session that begins. */
+export interface BindingDaveTarget {
+  /** The version of the session description. */
+  version: number
+  /** The bot's user id, decimal. */
+  userId: string
+  /** The channel's id, decimal. */
+  channelId: string
 }
 
 /** Options of the engine; missing ones take the engine's defaults. */
@@ -121,6 +215,8 @@ export interface BindingEvent {
   forMs?: number
   /** Frames wanted. */
   count?: number
+  /** News of end-to-end encryption. */
+  dave?: BindingDaveEvent
 }
 
 /** An expected failure of a native call. */
@@ -129,30 +225,6 @@ export interface BindingFailure {
   code: string
   /** What happened and what to do about it. */
   message: string
-}
-
-/** All filters; a missing one is off. */
-export interface BindingFilters {
-  /** 0 to 5. */
-  volume?: number
-  /** Gains of bands 0 to 14; missing ones are 0. */
-  equalizer?: Array<number>
-  /** Takes away what both channels share. */
-  karaoke?: BindingKaraoke
-  /** Speed and pitch. */
-  timescale?: BindingTimescale
-  /** Loudness that swings. */
-  tremolo?: BindingSwing
-  /** Pitch that swings. */
-  vibrato?: BindingSwing
-  /** Turns per second. */
-  rotationHz?: number
-  /** A waveshaper. */
-  distortion?: BindingDistortion
-  /** A mix of the channels. */
-  channelMix?: BindingChannelMix
-  /** Smoothing of the low-pass filter. */
-  smoothing?: number
 }
 
 /** Counters and state of one flow. */
@@ -181,14 +253,6 @@ export interface BindingFlowStats {
   udpRttUs?: number
   /** Datagrams received. */
   datagramsReceived: number
-}
-
-/** Settings of the karaoke filter. */
-export interface BindingKaraoke {
-  level: number
-  monoLevel: number
-  filterBand: number
-  filterWidth: number
 }
 
 /** How late packets left. */
@@ -245,19 +309,6 @@ export interface BindingSession {
   mode: string
   /** 32 bytes. */
   key: Uint8Array
-}
-
-/** Settings of tremolo and vibrato. */
-export interface BindingSwing {
-  frequency: number
-  depth: number
-}
-
-/** Settings of the timescale filter. */
-export interface BindingTimescale {
-  speed: number
-  pitch: number
-  rate: number
 }
 
 /** What was found in a source. */

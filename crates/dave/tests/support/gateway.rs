@@ -150,7 +150,11 @@ impl Gateway {
                 }
             }
         }
-        assert_eq!(added.is_empty(), commit.welcome.is_empty(), "a welcome for the added");
+        assert_eq!(
+            added.is_empty(),
+            commit.welcome.is_empty(),
+            "a welcome for the added"
+        );
         let welcomes = added.iter().map(|user| {
             let package = self.packages.get(user).expect("it was proposed");
             (*user, narrow(&commit.welcome, package))
