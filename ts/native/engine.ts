@@ -212,7 +212,7 @@ export class Flow implements FlowLike {
 
   /** The digits that this bot and a member of the group compare. */
   async verificationCode(userId: string): Promise<string> {
-    if (this.#closed) throw new CadenzaError("flow_closed", "The flow has been closed.");
+    if (this.#closed) throw new CadenzaError("unknown_flow", "The flow has been closed.");
     return await computeVerificationCode(this.#native, this.#id, userId);
   }
 
