@@ -302,7 +302,7 @@ fn members_come_and_go_at_random_and_all_hear_all() {
             .wrapping_add(1);
         let pick = (random >> 33) as usize;
         let users: Vec<u64> = call.clients.iter().map(|client| client.user).collect();
-        let leaves = users.len() > 2 && pick % 2 == 0;
+        let leaves = users.len() > 2 && pick.is_multiple_of(2);
         let (proposal, gone) = if leaves {
             let user = users[pick % users.len()];
             call.disconnect(user);
