@@ -41,7 +41,7 @@ fn a_revoked_proposal_leaves_the_rest_to_be_committed() {
     client.hear_gateway(ServerMessage::Proposals(revoke));
     let op28 = client.take_commit();
     let commit = parse_commit(&op28);
-    assert_eq!(commit.refs, [second.reference.clone()]);
+    assert_eq!(commit.refs, std::slice::from_ref(&second.reference));
     assert_eq!(welcomed(&commit.welcome), 1);
     let accepted = call.gateway.accept(A, &op28);
     assert_eq!(accepted.welcomes.keys().collect::<Vec<_>>(), [&D]);
@@ -401,7 +401,7 @@ fn proposals_wait_for_the_announcement_of_their_user() {
     client.members(&[C], &[]);
     assert_eq!(
         parse_commit(&client.take_commit()).refs,
-        [add.reference.clone()]
+        std::slice::from_ref(&add.reference)
     );
 }
 

@@ -43,7 +43,10 @@ fn a_tick_with_a_thousand_flows_leaves_the_allocator_alone() {
         keep.push(bench.play(flow + 600, round));
         bench.connect(flow + 700);
         // Some calls are encrypted; their keys change, and some wait for one.
-        for keys in [SenderKeys::Keyed(BaseKey::new([round as u8; 16])), SenderKeys::Hold] {
+        for keys in [
+            SenderKeys::Keyed(BaseKey::new([round as u8; 16])),
+            SenderKeys::Hold,
+        ] {
             let place = match keys {
                 SenderKeys::Hold => flow + 300,
                 _ => flow + 500,

@@ -18,7 +18,11 @@ fn a_held_track_waits_and_then_begins_at_its_first_frame() {
     bench.run((HOLD_PERIODS - 10) * PERIOD);
     assert!(bench.packets().is_empty());
     let notices = bench.notices();
-    assert_eq!(notices, [Notice::Started { flow, track: 1 }], "it could begin");
+    assert_eq!(
+        notices,
+        [Notice::Started { flow, track: 1 }],
+        "it could begin"
+    );
     set_keys(&mut bench, flow, SenderKeys::Keyed(key(1)));
     bench.run(3 * PERIOD);
     let mut opener = opener(1);
@@ -33,10 +37,16 @@ fn a_track_that_is_held_for_long_passes_unheard() {
     push_end(&mut producer);
     bench.run((HOLD_PERIODS + 60) * PERIOD);
     let packets = bench.packets();
-    assert!(packets.iter().all(Packet::is_silence), "nothing leaves in clear");
+    assert!(
+        packets.iter().all(Packet::is_silence),
+        "nothing leaves in clear"
+    );
     assert_eq!(packets.len(), 5, "an end is an end");
     let notices = bench.notices();
-    assert!(notices.contains(&Notice::Finished { flow, track: 1 }), "{notices:?}");
+    assert!(
+        notices.contains(&Notice::Finished { flow, track: 1 }),
+        "{notices:?}"
+    );
     assert!(notices.contains(&Notice::Drained { flow }));
     assert_eq!(bench.shared[0].stats().position_ms, 600);
     assert_eq!(bench.pacer.active_flows(), 0, "it costs nothing any more");
@@ -53,8 +63,14 @@ fn keys_change_between_two_frames() {
     set_keys(&mut bench, flow, SenderKeys::Clear);
     bench.run(2 * PERIOD);
     let packets = bench.packets();
-    let spacing: Vec<u64> = packets.windows(2).map(|two| two[1].at_ns - two[0].at_ns).collect();
-    assert!(spacing.iter().all(|gap| *gap == PERIOD), "no frame is lost: {spacing:?}");
+    let spacing: Vec<u64> = packets
+        .windows(2)
+        .map(|two| two[1].at_ns - two[0].at_ns)
+        .collect();
+    assert!(
+        spacing.iter().all(|gap| *gap == PERIOD),
+        "no frame is lost: {spacing:?}"
+    );
     let nonces: Vec<_> = packets.iter().map(nonce).collect();
     let [one, two, three, four] = [1, 2, 3, 4].map(Some);
     let expected = [one, two, three, four, one, two, three, four, None, None];
@@ -63,7 +79,12 @@ fn keys_change_between_two_frames() {
     both.install(&key(2), 0);
     both.allow_clear();
     let heard = open_all(&mut both, packets);
-    assert!(heard.iter().enumerate().all(|(n, frame)| *frame == vec![n as u8; 40]));
+    assert!(
+        heard
+            .iter()
+            .enumerate()
+            .all(|(n, frame)| *frame == vec![n as u8; 40])
+    );
 }
 
 #[test]
@@ -121,7 +142,9 @@ fn opener(byte: u8) -> FrameOpener {
 }
 
 fn nonce(packet: &Packet) -> Option<u32> {
-    Trailer::parse(&packet.payload).ok().map(|trailer| trailer.nonce)
+    Trailer::parse(&packet.payload)
+        .ok()
+        .map(|trailer| trailer.nonce)
 }
 
 fn open_all(opener: &mut FrameOpener, packets: Vec<Packet>) -> Vec<Vec<u8>> {

@@ -55,6 +55,18 @@ export declare class BindingEngine {
   daveStatus(flow: number): BindingDaveStatus | null
   /** The code that the bot and a member compare, computed away from the JavaScript thread. */
   verificationCode(flow: number, userId: string): Promise<string> | BindingFailure
+  /** Sets the filters of a flow. */
+  setFilters(flow: number, filters: BindingFilters): BindingFailure | null
+  /** Sets the volume of a flow, 0 to 10. */
+  setVolume(flow: number, volume: number): BindingFailure | null
+}
+
+/** Settings of the channel mix. */
+export interface BindingChannelMix {
+  leftToLeft: number
+  leftToRight: number
+  rightToLeft: number
+  rightToRight: number
 }
 
 /** News of end-to-end encryption; only the fields of its kind are set. */
@@ -163,6 +175,18 @@ export interface BindingDaveTarget {
   channelId: string
 }
 
+/** Settings of the distortion filter. */
+export interface BindingDistortion {
+  sinOffset: number
+  sinScale: number
+  cosOffset: number
+  cosScale: number
+  tanOffset: number
+  tanScale: number
+  offset: number
+  scale: number
+}
+
 /** Options of the engine; missing ones take the engine's defaults. */
 export interface BindingEngineOptions {
   /** Sending threads. */
@@ -227,6 +251,30 @@ export interface BindingFailure {
   message: string
 }
 
+/** All filters; a missing one is off. */
+export interface BindingFilters {
+  /** 0 to 5. */
+  volume?: number
+  /** Gains of bands 0 to 14; missing ones are 0. */
+  equalizer?: Array<number>
+  /** Takes away what both channels share. */
+  karaoke?: BindingKaraoke
+  /** Speed and pitch. */
+  timescale?: BindingTimescale
+  /** Loudness that swings. */
+  tremolo?: BindingSwing
+  /** Pitch that swings. */
+  vibrato?: BindingSwing
+  /** Turns per second. */
+  rotationHz?: number
+  /** A waveshaper. */
+  distortion?: BindingDistortion
+  /** A mix of the channels. */
+  channelMix?: BindingChannelMix
+  /** Smoothing of the low-pass filter. */
+  smoothing?: number
+}
+
 /** Counters and state of one flow. */
 export interface BindingFlowStats {
   /** RTP packets handed to the socket. */
@@ -253,6 +301,14 @@ export interface BindingFlowStats {
   udpRttUs?: number
   /** Datagrams received. */
   datagramsReceived: number
+}
+
+/** Settings of the karaoke filter. */
+export interface BindingKaraoke {
+  level: number
+  monoLevel: number
+  filterBand: number
+  filterWidth: number
 }
 
 /** How late packets left. */
@@ -309,6 +365,19 @@ export interface BindingSession {
   mode: string
   /** 32 bytes. */
   key: Uint8Array
+}
+
+/** Settings of tremolo and vibrato. */
+export interface BindingSwing {
+  frequency: number
+  depth: number
+}
+
+/** Settings of the timescale filter. */
+export interface BindingTimescale {
+  speed: number
+  pitch: number
+  rate: number
 }
 
 /** What was found in a source. */
