@@ -1,0 +1,176 @@
+//! Gateways that break the rules: nothing they say may do more than end the session.
+
+mod support;
+
+use cadenza_dave::{DaveFailure, SenderKeys, ServerMessage};
+use support::call::{A, B, C, Call};
+use support::client::{Client, SECOND};
+use support::gateway::{What, append, with_transition};
+
+#[test]
+fn proposals_that_nobody_may_make_are_not_committed() {
+    let mut call = Call::established(&[A, B]);
+    call.connect(C);
+    let package = call.gateway.packages[&C].clone();
+    let add = [&[0, 1][..], &package].concat();
+    let epoch = call.gateway.epoch;
+    let add_c = What::Add(C);
+    let mut forged = call.gateway.craft(epoch, 2, &add, add_c);
+    *forged.message.last_mut().expect("it has bytes") ^= 1;
+    let cases = [
+        (
+            "another epoch",
+            call.gateway.craft(epoch + 1, 2, &add, add_c),
+        ),
+        ("a member's", call.gateway.craft(epoch, 1, &add, add_c)),
+        ("a new member's", call.gateway.craft(epoch, 3, &add, add_c)),
+        ("a wrong signature", forged),
+        (
+            "an update",
+            call.gateway
+                .craft(epoch, 2, &[&[0, 2][..], &package[71..]].concat(), add_c),
+        ),
+        (
+            "a re-init",
+            call.gateway
+                .craft(epoch, 2, &[0, 5, 0, 0, 1, 0, 2, 0], add_c),
+        ),
+        (
+            "a leaf that is empty",
+            call.gateway.craft(epoch, 2, &[0, 3, 0, 0, 0, 9], add_c),
+        ),
+    ];
+    let client = call.client(A);
+    for (what, proposal) in &cases {
+        client.propose(&[proposal]);
+        client.wait(SECOND);
+        assert_eq!(client.take_replies(), [], "{what}");
+    }
+    for payload in [
+        &[][..],
+        &[0],
+        &[1],
+        &[2, 0],
+        &[0, 0x40, 1, 5],
+        &[1, 0x21, 0x20, 7],
+        &[0; 300],
+    ] {
+        client.hear_gateway(ServerMessage::Proposals(payload.to_vec()));
+        assert_eq!(client.take_replies(), []);
+    }
+    let add = call.gateway.add(C);
+    let transition = call.change(&[&add], A);
+    call.execute(transition);
+    call.assert_all_hear_each_other();
+}
+
+#[test]
+fn a_user_is_not_added_twice() {
+    let mut call = Call::established(&[A, B]);
+    let add = call.gateway.add(B);
+    let client = call.client(A);
+    client.propose(&[&add]);
+    assert_eq!(client.take_replies(), []);
+}
+
+#[test]
+fn commits_and_welcomes_out_of_place_are_ignored() {
+    let mut call = Call::established(&[A, B]);
+    call.connect(C);
+    let add = call.gateway.add(C);
+    call.client(A).propose(&[&add]);
+    call.client(B).propose(&[&add]);
+    let op28 = call.client(A).take_commit();
+    let accepted = call.gateway.accept(A, &op28);
+    // Not for its group yet: the one about to be welcomed.
+    call.client(C).announce(3, &accepted.commit);
+    assert_eq!(call.client(C).take_replies(), []);
+    // Nobody has proposed anything here.
+    let mut quiet = Call::established(&[A, B]);
+    quiet.client(A).announce(3, &accepted.commit);
+    assert_eq!(quiet.client(A).take_replies(), []);
+    // A welcome for somebody who is a member.
+    quiet.client(A).welcome(3, &accepted.welcomes[&C]);
+    assert_eq!(quiet.client(A).take_replies(), []);
+    quiet.assert_all_hear_each_other();
+    // Too short to name a transition.
+    quiet.client(A).hear_gateway(ServerMessage::Commit(vec![1]));
+    quiet
+        .client(A)
+        .hear_gateway(ServerMessage::Welcome(Vec::new()));
+    assert_eq!(quiet.client(A).take_replies(), []);
+}
+
+#[test]
+fn nothing_but_the_external_sender_counts_before_a_session() {
+    let mut call = Call::of(&[A, B]);
+    let add = call.gateway.add(B);
+    let mut client = Client::new(A, &[B]);
+    client.propose(&[&add]);
+    client.prepare(3, 0);
+    client.execute(3);
+    client.prepare_epoch(1, 1);
+    client.welcome(0, &[1, 2, 3]);
+    assert_eq!(client.take_replies(), []);
+    assert_eq!(client.keys, SenderKeys::Clear);
+    assert_eq!(client.dave.counters().ignored, 5);
+}
+
+#[test]
+fn a_broken_external_sender_is_no_end() {
+    let mut call = Call::of(&[A]);
+    let mut client = Client::new(B, &[A]);
+    client.hear_gateway(ServerMessage::ExternalSender(vec![9; 40]));
+    client.open(1);
+    let package = client.take_key_package();
+    client.hear_gateway(ServerMessage::ExternalSender(Vec::new()));
+    client.hear_gateway(ServerMessage::ExternalSender(
+        call.gateway.external_sender(),
+    ));
+    call.gateway.take_key_package(B, package);
+    call.client(A).members(&[B], &[]);
+    call.clients.push(client);
+    call.found(A);
+    call.assert_all_hear_each_other();
+}
+
+#[test]
+fn a_version_that_is_not_spoken_ends_the_session() {
+    for unknown in [2, u16::MAX] {
+        let mut client = Client::new(A, &[]);
+        client.open(1);
+        client.take_replies();
+        client.prepare_epoch(unknown, 1);
+        assert_eq!(client.failed, Some(DaveFailure::VersionUnsupported));
+        assert_eq!(client.keys, SenderKeys::Hold);
+    }
+    let mut client = Client::new(A, &[]);
+    client.open(2);
+    assert_eq!(client.failed, Some(DaveFailure::VersionUnsupported));
+    assert!(client.speak(&[0x78, 1]).is_err());
+}
+
+#[test]
+fn what_waits_for_an_announcement_is_bounded() {
+    let mut call = Call::established(&[A, B]);
+    call.connect(C);
+    let add = call.gateway.add(C);
+    let client = call.client(A);
+    client.members(&[], &[C]);
+    for _ in 0..300 {
+        client.propose(&[&add]);
+    }
+    assert_eq!(client.failed, Some(DaveFailure::Overloaded));
+}
+
+#[test]
+fn a_message_of_absurd_length_is_not_looked_at() {
+    let mut call = Call::established(&[A, B]);
+    let client = call.client(A);
+    client.hear_gateway(ServerMessage::Proposals(vec![0; (1 << 20) + 1]));
+    client.hear_gateway(ServerMessage::Commit(with_transition(1, &vec![0; 1 << 20])));
+    assert_eq!(client.dave.counters().ignored, 2);
+    let many: Vec<_> = (0..3).map(|_| call.gateway.remove(B)).collect();
+    let refs: Vec<_> = many.iter().collect();
+    assert!(append(&refs).len() < 1 << 20);
+}
