@@ -20,6 +20,7 @@ export { GatewayMessageError, type ServerMessage } from "./gateway/messages.ts";
 export { SpeakingFlags, VoiceOpcode } from "./gateway/opcodes.ts";
 export type { GatewayStatus, Reason, VoiceCredentials } from "./gateway/state.ts";
 export { VoiceGateway } from "./gateway/voice-gateway.ts";
+export type { DaveStatus } from "./native/dave.ts";
 export {
   type ChannelMixSettings,
   type DistortionSettings,
@@ -64,6 +65,7 @@ export {
 export type { CallStatistics } from "./voice/call-statistics.ts";
 export { type ConnectionEvents, VoiceConnection } from "./voice/connection.ts";
 export type { VoiceSessionState } from "./voice/connection-state.ts";
+export type { Encryption, EncryptionEvents, EncryptionState } from "./voice/encryption.ts";
 export type { Factories, VoiceFlags } from "./voice/factories.ts";
 export {
   type OpusFrameProvider,

@@ -106,7 +106,7 @@ test("the handshake sends what the reference shows, in its order", (t) => {
     session_id: CREDENTIALS.sessionId,
     token: "t0k3n",
     channel_id: "3",
-    max_dave_protocol_version: 0,
+    max_dave_protocol_version: 1,
   });
   t.deepEqual(hello[1]?.d, { t: bench.nowMs, seq_ack: -1 });
 
@@ -458,7 +458,7 @@ test("an hour later the same code is resumed again", (t) => {
 });
 
 test("an encrypted call that was not offered ends with a reason a user can act on", (t) => {
-  const bench = new Bench();
+  const bench = new Bench({ maxDaveProtocolVersion: 0 });
   bench.feed({ type: "credentials", credentials: CREDENTIALS });
   bench.open();
   bench.message({ kind: "hello", heartbeatIntervalMs: 13_750 });

@@ -33,6 +33,9 @@ export const SILENCE_FRAME_COUNT = 5;
 /** The voice gateway version that is spoken unless another is asked for. */
 export const GATEWAY_VERSION = 8;
 
+/** The end-to-end encryption protocol (DAVE) that is spoken: the first, and the newest there is. */
+export const DAVE_PROTOCOL_VERSION = 1;
+
 /** Transport encryption modes as spelled on the wire. Discord offers the first two; the others are discontinued. */
 export const EncryptionMode = {
   Aes256GcmRtpSize: "aead_aes256_gcm_rtpsize",

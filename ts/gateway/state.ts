@@ -1,6 +1,7 @@
 /** The values the voice gateway machine works on: its state, what goes in and what comes out. */
 
 import type { TransportMode, TransportTarget } from "../native/types.ts";
+import { DAVE_PROTOCOL_VERSION } from "./constants.ts";
 import type { DaveCommand, DaveReply } from "./dave.ts";
 import type { ClientMessage, ServerMessage } from "./messages.ts";
 
@@ -35,7 +36,7 @@ export interface MachineConfig {
   modes: readonly TransportMode[];
   /** Accepts `ws://` endpoints; for simulators on loopback only. Default false. */
   insecureEndpoints: boolean;
-  /** Highest end-to-end encryption version offered. Default 0. */
+  /** Highest end-to-end encryption (DAVE) version offered; gateway version 4 knows none. Default 1. */
   maxDaveProtocolVersion: number;
   /** Milliseconds each phase may take before it is given up. */
   timeouts: Timeouts;
@@ -66,7 +67,7 @@ export const DEFAULT_MACHINE_CONFIG: MachineConfig = {
     "xsalsa20_poly1305",
   ],
   insecureEndpoints: false,
-  maxDaveProtocolVersion: 0,
+  maxDaveProtocolVersion: DAVE_PROTOCOL_VERSION,
   timeouts: {
     credentials: 10_000,
     connect: 10_000,
@@ -173,9 +174,11 @@ export interface Heartbeat {
 }
 
 /** A machine that knows nothing yet. */
-export function initialState(config: Partial<MachineConfig> = {}): MachineState {
+export function initialState(options: Partial<MachineConfig> = {}): MachineState {
+  const config = { ...DEFAULT_MACHINE_CONFIG, ...options };
+  if (config.version === 4) config.maxDaveProtocolVersion = 0;
   return {
-    config: { ...DEFAULT_MACHINE_CONFIG, ...config },
+    config,
     status: "unconnected",
     socket: 0,
     socketLive: false,

@@ -2,6 +2,7 @@
 
 import {
   checkCredentials,
+  type GatewayHost,
   type GatewayLike,
   type GatewayStatus,
   type Reason,
@@ -23,6 +24,7 @@ import { CallTransport } from "./call-transport.ts";
 import { checkId, checkMs, checkProvider, checkReceiver, checkSpeaking } from "./checks.ts";
 import type { ConnectionEvents, ConnectionParts } from "./connection-parts.ts";
 import type { VoiceSessionState } from "./connection-state.ts";
+import { Encryption, isDaveEvent } from "./encryption.ts";
 import type { VoiceFlags } from "./factories.ts";
 import { FramePorts } from "./frame-ports.ts";
 import type { OpusFrameProvider, OpusFrameReceiver } from "./frames.ts";
@@ -48,6 +50,8 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
   readonly player: Player;
   /** The voice gateway of the call. */
   readonly gateway: GatewayLike;
+  /** End-to-end encryption of the call. */
+  readonly encryption: Encryption;
   readonly #parts: ConnectionParts;
   readonly #flow: FlowLike;
   readonly #membership: Membership;
@@ -72,6 +76,7 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
       unavailable: () => this.gateway.close(MAIN_GATEWAY_UNAVAILABLE),
     });
     this.#flow = parts.engine.createFlow((event) => this.#onFlowEvent(event));
+    this.encryption = new Encryption(this.#flow, () => this.gateway);
     this.player = new Player(this.#flow, (flags) => this.gateway.setSpeaking(flags));
     this.#transport = new CallTransport(this.#flow, parts.factories?.udp, () => this.gateway);
     this.#ports = this.#createPorts();
@@ -236,7 +241,7 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
   #createGateway(): GatewayLike {
     const { guildId, machine: config, tls, logger } = this.#parts;
     const create = this.#parts.factories?.gateway ?? ((parts) => new VoiceGateway(parts));
-    const host = {
+    const host: GatewayHost = {
       openTransport: (target: TransportTarget) => {
         this.#ssrcs.clear();
         this.#transport.open(target);
@@ -245,6 +250,8 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
       closeTransport: () => this.#transport.close(),
       rejoin: () => this.#membership.rejoin(),
     };
+    // Frames that another UDP connection sends do not pass through the engine, which encrypts them.
+    if (!this.#parts.factories?.udp) host.dave = (command) => this.encryption.perform(command);
     const gateway = create({ host, config, tls, logger, context: { guildId } });
     gateway.on("stateChange", (status, reason) => this.emit("stateChange", status, reason));
     gateway.on("latency", (ms) => this.emit("ping", ms));
@@ -270,6 +277,7 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
   }
 
   #onFlowEvent(event: FlowEvent): void {
+    if (isDaveEvent(event)) return this.encryption.handle(event);
     this.#transport.handle(event);
     this.player.handle(event);
   }

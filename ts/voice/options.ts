@@ -16,6 +16,11 @@ export interface GatewayOptions {
   version?: 4 | 8;
   /** Accepted encryption modes, best first. Default: all five, the AEAD ones first. */
   modes?: readonly TransportMode[];
+  /**
+   * Whether end-to-end encryption (DAVE) is offered. Discord's channels, stages aside, take nobody without it; false is
+   * for tests. Gateway version 4 has none. Default true.
+   */
+  endToEndEncryption?: boolean;
   /** Accepts `ws://host:port` endpoints; for simulators on loopback. Default false. */
   insecureEndpoints?: boolean;
   /** TLS settings. Default: the system's certificate authorities. */
@@ -43,6 +48,8 @@ export function resolveGatewayOptions(options: GatewayOptions): MachineConfig {
     ...DEFAULT_MACHINE_CONFIG,
     version,
     modes,
+    maxDaveProtocolVersion:
+      options.endToEndEncryption === false ? 0 : DEFAULT_MACHINE_CONFIG.maxDaveProtocolVersion,
     insecureEndpoints: options.insecureEndpoints ?? false,
     timeouts: { ...DEFAULT_MACHINE_CONFIG.timeouts, ...timeouts },
   };
