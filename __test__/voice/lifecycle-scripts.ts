@@ -1,7 +1,8 @@
 /** What the lifecycle tests run in processes of their own: `cycles`, `exit`, `close` or `worker` as the first argument. */
 
 import { readdirSync } from "node:fs";
-import { isMainThread, parentPort, Worker } from "node:worker_threads";
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import type { VoiceCredentials } from "../../ts/gateway/index.ts";
 import { Engine } from "../../ts/native/index.ts";
 import { DiscordSimulator } from "../../ts/simulator/index.ts";
 import { VoiceManager } from "../../ts/voice/manager.ts";
@@ -20,7 +21,7 @@ const BOOTSTRAP = `
   const { workerData } = require("node:worker_threads");
   import("tsx/esm/api").then(({ register }) => {
     register();
-    return import(workerData);
+    return import(workerData.script);
   });
 `;
 const CYCLES = 1000;
@@ -77,27 +78,40 @@ async function closeAndEnd(): Promise<void> {
 
 /** Workers that play: one closes what it opened, others are terminated while they play. */
 async function workers(): Promise<void> {
+  const simulator = await DiscordSimulator.start();
   const before = await holdings();
-  for (const terminate of [false, true, true]) {
-    const options = { eval: true, argv: [terminate ? "stay" : "close"] };
-    const worker = new Worker(BOOTSTRAP, { ...options, workerData: import.meta.url });
+  for (const [at, ending] of ["close", "stay", "stay", "stay"].entries()) {
+    const place = { guildId: `${1000 + at}`, channelId, userId };
+    const workerData = { script: import.meta.url, credentials: simulator.admit(place) };
+    const worker = new Worker(BOOTSTRAP, { eval: true, argv: [ending], workerData });
     const exited = new Promise<number>((resolve) => worker.once("exit", resolve));
     await new Promise((resolve, reject) => {
       worker.once("message", resolve);
       worker.once("error", reject);
     });
-    if (terminate) await worker.terminate();
+    if (ending === "stay") await worker.terminate();
     await exited;
+    simulator.guild(place.guildId).kick(userId);
   }
-  say({ before, after: await holdings() });
+  const after = await holdings();
+  await simulator.close();
+  say({ before, after });
 }
 
+/** The library alone, without a simulator: what other packages leave in a worker is not the question. */
 async function playInWorker(): Promise<void> {
-  const { manager, engine, simulator } = await play();
+  const { credentials } = workerData as { credentials: VoiceCredentials };
+  const engine = new Engine();
+  const manager = new VoiceManager({ userId, engine, gateway: { insecureEndpoints: true } });
+  const connection = manager.connection(credentials.guildId);
+  connection.player.play({ kind: "file", path: tune });
+  connection.provide(credentials);
+  while (connection.statistics().sent.packets < 10) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
   if (task === "close") {
     await manager.close();
     await engine.close();
-    await simulator.close();
   }
   parentPort?.postMessage("playing");
 }

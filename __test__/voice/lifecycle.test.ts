@@ -19,7 +19,8 @@ function run(t: ExecutionContext, task: string): Promise<{ said: Said; code: num
   });
   return new Promise((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", (code) => {
+    child.once("close", (code, signal) => {
+      if (signal) t.log(`ended by ${signal}`);
       const last = out.trim().split("\n").at(-1) ?? "";
       resolve({ said: last === "" ? {} : (JSON.parse(last) as Said), code });
     });
