@@ -174,3 +174,52 @@ fn a_message_of_absurd_length_is_not_looked_at() {
     let refs: Vec<_> = many.iter().collect();
     assert!(append(&refs).len() < 1 << 20);
 }
+
+#[test]
+fn messages_with_a_few_wrong_bytes_end_nothing() {
+    let mut random = 42_u64;
+    let mut next = move || {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (random >> 33) as usize
+    };
+    let mut call = Call::established(&[A, B]);
+    call.connect(C);
+    let add = call.gateway.add(C);
+    let proposals = append(&[&add]);
+    for user in [A, B] {
+        call.client(user)
+            .hear_gateway(ServerMessage::Proposals(proposals.clone()));
+    }
+    let op28 = call.client(A).take_commit();
+    let accepted = call.gateway.accept(A, &op28);
+    let commit = with_transition(3, &accepted.commit);
+    let welcome = with_transition(3, &accepted.welcomes[&C]);
+    let sender = call.gateway.external_sender();
+    for round in 0..400 {
+        // A new session each time, because recoveries are few.
+        let mut client = Client::new(C, &[A, B]);
+        client.open(1);
+        client.hear_gateway(ServerMessage::ExternalSender(sender.clone()));
+        let mutate = |bytes: &[u8], next: &mut dyn FnMut() -> usize| {
+            let mut bytes = bytes.to_vec();
+            for _ in 0..next() % 4 {
+                let at = next() % bytes.len();
+                bytes[at] = next() as u8;
+            }
+            bytes.truncate(bytes.len() - next() % 3);
+            bytes
+        };
+        let message = match round % 4 {
+            0 => ServerMessage::Proposals(mutate(&proposals, &mut next)),
+            1 => ServerMessage::Commit(mutate(&commit, &mut next)),
+            2 => ServerMessage::Welcome(mutate(&welcome, &mut next)),
+            _ => ServerMessage::ExternalSender(mutate(&sender, &mut next)),
+        };
+        client.hear_gateway(message.clone());
+        client.wait(SECOND);
+        assert_eq!(client.failed, None, "{message:?}");
+        assert!(client.speak(&[0x78, 1, 2]).is_err() || client.state.epoch.is_some());
+    }
+}
