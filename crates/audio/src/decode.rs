@@ -1,10 +1,12 @@
 //! Decoding through symphonia: packets to blocks of samples, each with its place in source time.
 
 use symphonia::core::audio::Channels;
+use symphonia::core::codecs::audio::well_known::CODEC_ID_AAC;
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::packet::Packet;
 use symphonia::default::get_codecs;
 
+use crate::aac::{self, SbrWatch};
 use crate::demux::{Demuxer, Fault, whole_file};
 use crate::error::{AudioError, AudioErrorCode};
 use crate::probe::Kind;
@@ -55,6 +57,8 @@ pub(crate) struct MediaReader {
     /// The offset of the stream's beginning.
     first_offset: i64,
     bad_packets: u32,
+    /// Looks for what the decoder would leave out.
+    sbr: Option<SbrWatch>,
     /// The bytes ended in the middle of a packet.
     cut_off: bool,
 }
@@ -63,6 +67,11 @@ impl MediaReader {
     /// Makes the decoder and decodes the first block, which begins at 0 if time counts `from_first`.
     pub(crate) fn open(demuxer: Demuxer, from_first: bool) -> Result<MediaReader, AudioError> {
         let kind = demuxer.kind();
+        let is_aac = demuxer.params().codec == CODEC_ID_AAC;
+        let config = demuxer.params().extra_data.as_deref();
+        if is_aac && config.is_some_and(aac::announces_sbr) {
+            return Err(aac::he_aac(kind.name()));
+        }
         let mut reader = MediaReader {
             decoder: make_decoder(&demuxer)?,
             demuxer,
@@ -71,6 +80,7 @@ impl MediaReader {
             offset: 0,
             first_offset: 0,
             bad_packets: 0,
+            sbr: is_aac.then(SbrWatch::default),
             cut_off: false,
         };
         reader.ahead = reader.read_block()?;
@@ -212,6 +222,10 @@ impl MediaReader {
         let Some(packet) = self.demuxer.next_packet()? else {
             return Ok(None);
         };
+        let sbr = self.sbr.as_mut();
+        if sbr.is_some_and(|watch| watch.sees_sbr(&packet.data)) {
+            return Err(Fault::Fatal(aac::he_aac(self.demuxer.kind().name())));
+        }
         let decoder = &mut self.decoder;
         let decoded = self.demuxer.contained(|| {
             let decoded = decoder.decode(&packet)?;

@@ -10,6 +10,7 @@
 
 #![deny(unsafe_code)]
 
+mod aac;
 mod decode;
 mod demux;
 mod detour;
