@@ -194,19 +194,19 @@ fn what_is_out_of_range_is_named_with_the_range() {
         volume: 5.1,
         ..none
     };
-    assert_eq!(bad(volume), "volume takes 0 to 5");
+    assert_eq!(bad(volume), "volume takes 0 to 5, not 5.1");
     let low_pass = Some(LowPass {
         smoothing: f64::NAN,
     });
     assert_eq!(
         bad(FilterSettings { low_pass, ..none }),
-        "low_pass.smoothing takes 1 or more"
+        "low_pass.smoothing takes 1 or more, not NaN"
     );
     let vibrato = Some(Swing {
         frequency: 14.5,
         depth: 0.5,
     });
-    let message = "vibrato.frequency takes more than 0, up to 14";
+    let message = "vibrato.frequency takes more than 0, up to 14, not 14.5";
     assert_eq!(bad(FilterSettings { vibrato, ..none }), message);
     let timescale = Some(Timescale {
         speed: 5.0,
