@@ -118,9 +118,9 @@ export interface LatenessSummary {
   p999Us: number;
   maxUs: number;
   /** All of them added up. */
-  sumUs?: number;
+  sumUs: number;
   /** How many left at most so late, for a few bounds in rising order; exact to 1/16 of the bound. */
-  within?: { boundUs: number; count: number }[];
+  within: { boundUs: number; count: number }[];
 }
 
 /** One sending thread. */

@@ -9,12 +9,12 @@ const US_PER_SECOND = 1e6;
 export function latenessHistogram(pacers: readonly PacerStats[]): string {
   const summaries = pacers.map(({ lateness }) => lateness);
   const within = new Map<number, number>();
-  for (const { boundUs, count } of summaries.flatMap((summary) => summary.within ?? [])) {
+  for (const { boundUs, count } of summaries.flatMap((summary) => summary.within)) {
     within.set(boundUs, (within.get(boundUs) ?? 0) + count);
   }
   const buckets = [...within].map(([boundUs, count]) => bucket(boundUs / US_PER_SECOND, count));
   const count = summaries.reduce((sum, summary) => sum + summary.count, 0);
-  const sumUs = summaries.reduce((sum, summary) => sum + (summary.sumUs ?? 0), 0);
+  const sumUs = summaries.reduce((sum, summary) => sum + summary.sumUs, 0);
   const lines = [
     `# HELP ${NAME} How long after they were due packets left.`,
     `# TYPE ${NAME} histogram`,

@@ -236,7 +236,7 @@ export class NodeCore implements HttpParts {
 }
 
 /** Packets that left more than 20 ms after they were due. */
-function lateCount({ count, within = [] }: { count: number; within?: LatenessClass[] }): number {
+function lateCount({ count, within }: { count: number; within: LatenessClass[] }): number {
   return count - (within.find(({ boundUs }) => boundUs === 20_000)?.count ?? count);
 }
 

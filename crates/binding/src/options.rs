@@ -18,6 +18,8 @@ pub struct BindingEngineOptions {
     pub decode_workers: Option<u32>,
     /// Whether HTTP sources may reach loopback and private addresses.
     pub allow_private_hosts: Option<bool>,
+    /// After how many milliseconds without a frame a track counts as stalled.
+    pub stall_ms: Option<u32>,
 }
 
 impl From<BindingEngineOptions> for EngineConfig {
@@ -31,6 +33,9 @@ impl From<BindingEngineOptions> for EngineConfig {
         }
         if let Some(allow) = options.allow_private_hosts {
             config.allow_private_hosts = allow;
+        }
+        if let Some(stall_ms) = options.stall_ms {
+            config.stall_ms = stall_ms;
         }
         config
     }

@@ -1,6 +1,6 @@
 //! Statistics as plain JavaScript objects.
 
-use cadenza_engine::{EngineStats, FlowStats, PacerStats};
+use cadenza_engine::{EngineStats, FlowStats, LATENESS_BOUNDS_US, LatenessSummary, PacerStats};
 use napi_derive::napi;
 
 /// Counters and state of one flow.
@@ -64,6 +64,39 @@ pub struct BindingLateness {
     pub p999_us: f64,
     /// Largest, microseconds.
     pub max_us: f64,
+    /// All of them added up, microseconds.
+    pub sum_us: f64,
+    /// How many were at most as late as each bound.
+    pub within: Vec<BindingWithin>,
+}
+
+/// How many packets left at most so late.
+#[napi(object)]
+pub struct BindingWithin {
+    /// The bound, microseconds.
+    pub bound_us: f64,
+    /// Packets.
+    pub count: f64,
+}
+
+impl From<LatenessSummary> for BindingLateness {
+    fn from(lateness: LatenessSummary) -> Self {
+        let within = LATENESS_BOUNDS_US.iter().zip(lateness.within);
+        Self {
+            count: lateness.count as f64,
+            p50_us: lateness.p50_us as f64,
+            p99_us: lateness.p99_us as f64,
+            p999_us: lateness.p999_us as f64,
+            max_us: lateness.max_us as f64,
+            sum_us: lateness.sum_us as f64,
+            within: within
+                .map(|(&bound, count)| BindingWithin {
+                    bound_us: bound as f64,
+                    count: count as f64,
+                })
+                .collect(),
+        }
+    }
 }
 
 /// One sending thread.
@@ -85,20 +118,13 @@ pub struct BindingPacerStats {
 
 impl From<PacerStats> for BindingPacerStats {
     fn from(stats: PacerStats) -> Self {
-        let lateness = stats.lateness;
         Self {
             flows: stats.flows as f64,
             load_permille: stats.load_permille as f64,
             sent: stats.sent as f64,
             skipped: stats.skipped as f64,
             wakeups: stats.wakeups as f64,
-            lateness: BindingLateness {
-                count: lateness.count as f64,
-                p50_us: lateness.p50_us as f64,
-                p99_us: lateness.p99_us as f64,
-                p999_us: lateness.p999_us as f64,
-                max_us: lateness.max_us as f64,
-            },
+            lateness: stats.lateness.into(),
         }
     }
 }

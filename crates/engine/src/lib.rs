@@ -44,7 +44,7 @@ pub use engine::Engine;
 pub use error::EngineError;
 pub use event::{EndReason, EngineEvent, Wake};
 pub use feed::{SourceSpec, StreamMetadata};
-pub use stats::{EngineStats, FlowStats, LatenessSummary, PacerStats};
+pub use stats::{EngineStats, FlowStats, LATENESS_BOUNDS_US, LatenessSummary, PacerStats};
 
 /// Names a flow for as long as the engine lives.
 pub type FlowId = u32;

@@ -70,4 +70,13 @@ pub struct LatenessSummary {
     pub p999_us: u64,
     /// Largest, microseconds.
     pub max_us: u64,
+    /// All of them added up, microseconds.
+    pub sum_us: u64,
+    /// How many were at most as late as each of [`LATENESS_BOUNDS_US`], to 1/16 of the bound.
+    pub within: [u64; LATENESS_BOUNDS_US.len()],
 }
+
+/// Upper bounds of the classes of lateness that are counted for monitoring, microseconds.
+pub const LATENESS_BOUNDS_US: [u64; 9] = [
+    250, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000,
+];

@@ -195,6 +195,8 @@ export interface BindingEngineOptions {
   decodeWorkers?: number
   /** Whether HTTP sources may reach loopback and private addresses. */
   allowPrivateHosts?: boolean
+  /** After how many milliseconds without a frame a track counts as stalled. */
+  stallMs?: number
 }
 
 /** The whole engine. */
@@ -323,6 +325,10 @@ export interface BindingLateness {
   p999Us: number
   /** Largest, microseconds. */
   maxUs: number
+  /** All of them added up, microseconds. */
+  sumUs: number
+  /** How many were at most as late as each bound. */
+  within: Array<BindingWithin>
 }
 
 /** One sending thread. */
@@ -420,4 +426,12 @@ export interface BindingTransportTarget {
   ssrc: number
   /** Comes back in the transport's events. */
   generation: number
+}
+
+/** How many packets left at most so late. */
+export interface BindingWithin {
+  /** The bound, microseconds. */
+  boundUs: number
+  /** Packets. */
+  count: number
 }

@@ -102,7 +102,7 @@ function addUp(pacers: readonly PacerStats[]): LatenessCounts {
   const sum: LatenessCounts = { count: 0, within: new Map() };
   for (const { lateness } of pacers) {
     sum.count += lateness.count;
-    for (const { boundUs, count } of lateness.within ?? []) {
+    for (const { boundUs, count } of lateness.within) {
       sum.within.set(boundUs, (sum.within.get(boundUs) ?? 0) + count);
     }
   }

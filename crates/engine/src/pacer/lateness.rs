@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::stats::LatenessSummary;
+use crate::stats::{LATENESS_BOUNDS_US, LatenessSummary};
 
 const STEPS_LOG2: u32 = 4;
 const STEPS: u64 = 1 << STEPS_LOG2;
@@ -17,6 +17,7 @@ const BUCKETS: usize = ((LARGEST_LOG2 - STEPS_LOG2 + 1) as usize) << STEPS_LOG2;
 pub struct Lateness {
     buckets: Box<[AtomicU64]>,
     max_us: AtomicU64,
+    sum_us: AtomicU64,
 }
 
 impl Default for Lateness {
@@ -24,6 +25,7 @@ impl Default for Lateness {
         Lateness {
             buckets: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
             max_us: AtomicU64::new(0),
+            sum_us: AtomicU64::new(0),
         }
     }
 }
@@ -34,6 +36,9 @@ impl Lateness {
         let us = lateness_ns / 1_000;
         let bucket = &self.buckets[bucket_of(us)];
         bucket.store(bucket.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        let sum_us = self.sum_us.load(Ordering::Relaxed);
+        self.sum_us
+            .store(sum_us.wrapping_add(us), Ordering::Relaxed);
         if us > self.max_us.load(Ordering::Relaxed) {
             self.max_us.store(us, Ordering::Relaxed);
         }
@@ -55,6 +60,8 @@ impl Lateness {
             p99_us: percentile(990),
             p999_us: percentile(999),
             max_us,
+            sum_us: self.sum_us.load(Ordering::Relaxed),
+            within: LATENESS_BOUNDS_US.map(|bound| counts[..=bucket_of(bound)].iter().sum()),
         }
     }
 }
@@ -122,6 +129,11 @@ mod tests {
         assert!((1_000..=1_063).contains(&summary.p99_us), "{summary:?}");
         assert!((1_000..=1_063).contains(&summary.p999_us), "{summary:?}");
         assert_eq!(summary.max_us, 30_000_000);
+        assert_eq!(summary.sum_us, 985 * 10 + 14 * 1_000 + 30_000_000);
+        assert_eq!(
+            summary.within,
+            [985, 985, 999, 999, 999, 999, 999, 999, 999]
+        );
     }
 
     #[test]
