@@ -209,11 +209,11 @@ export class DaveClient {
   }
 
   #announced(id: number, commit: Buffer): void {
-    const own = [...this.#formerCommits, this.#lastCommit];
-    const isForeign = !this.#hasGroup && !own.some((known) => known?.equals(commit));
+    const isOwn = this.#lastCommit?.equals(commit) || isOneOf(this.#formerCommits, commit);
+    const isForeign = !this.#hasGroup && !isOwn;
     // Somebody else founded the group; our Welcome is under way.
     if (isForeign) this.counts.ignored += 1;
-    else if (this.#formerCommits.some((former) => former.equals(commit))) {
+    else if (!this.#lastCommit?.equals(commit) && isOneOf(this.#formerCommits, commit)) {
       this.#fail(id, "a commit of ours that was replaced");
     } else this.#change(id, () => this.#session.processCommit(commit));
   }
@@ -274,4 +274,8 @@ export class DaveClient {
       this.counts.ignored += 1;
     }
   }
+}
+
+function isOneOf(known: readonly Buffer[], bytes: Buffer): boolean {
+  return known.some((one) => one.equals(bytes));
 }
