@@ -38,6 +38,7 @@ test("plays the tune, writes both files, reports and exits 0", async (t) => {
   const { code, out, err } = await cadenza("demo", "--seconds", "2", "--out", join(folder, "new"));
   t.is(code, 0, err);
   t.regex(out, /playing .* packets {2}late p50/);
+  t.regex(out, /e2ee +DAVE version 1, privacy code \d{30}, 0 packets not decrypted/);
   t.regex(out, /✓ \d+ Opus packets are bit for bit those of the file/);
   const wav = await readFile(join(folder, "new/heard.wav"));
   t.is(wav.subarray(0, 4).toString(), "RIFF");

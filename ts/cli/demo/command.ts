@@ -89,7 +89,7 @@ function resolveFlags(flags: Flags): DemoOptions {
 }
 
 function print(options: DemoOptions, report: DemoReport, files: string[]): void {
-  const { started, listener, mode, verdict } = report;
+  const { started, listener, mode, encryption, verdict } = report;
   const how = started.passthrough ? "passed through" : "transcoded to Opus";
   const { packets, lateness } = listener.stats();
   const name = isUrl(options.track) ? options.track : relative(process.cwd(), options.track);
@@ -97,6 +97,7 @@ function print(options: DemoOptions, report: DemoReport, files: string[]): void 
     "",
     `track     ${name} (${String(started.codec)}, ${how})`,
     `mode      ${mode}`,
+    `e2ee      ${encryption}`,
     `heard     ${packets} packets, ${clockTime(packets * 20)} of sound`,
     `lateness  p50 ${lateness.p50Ms.toFixed(2)} ms, p99 ${lateness.p99Ms.toFixed(2)} ms, max ${lateness.maxMs.toFixed(2)} ms`,
     `files     ${files.join(", ")}`,

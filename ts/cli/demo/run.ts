@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { readFile, realpath } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { encodeTrackId, PlayerNode } from "../../node/index.ts";
-import { DiscordSimulator, type Listener } from "../../simulator/index.ts";
+import { DiscordSimulator, type Listener, type SimMember } from "../../simulator/index.ts";
 import { CadenzaError } from "../../support/errors.ts";
 import { NodeClient, type NodeEvent } from "./node-client.ts";
 import { type Verdict, verify } from "./verify.ts";
@@ -12,6 +12,7 @@ import { type Verdict, verify } from "./verify.ts";
 const GUILD_ID = "490948346773635102";
 const CHANNEL_ID = "127121515262115840";
 const USER_ID = "104694319306248192";
+const ROOM = { guildId: GUILD_ID, channelId: CHANNEL_ID };
 
 /** What to play and how. */
 export interface DemoOptions {
@@ -37,8 +38,13 @@ export interface DemoReport {
   verdict: Verdict;
   started: NodeEvent;
   mode: string;
+  /** How the call was end-to-end encrypted, in words. */
+  encryption: string;
   positionMs: number;
 }
+
+/** How long the listener may take to get its keys. */
+const KEYS_WITHIN_MS = 20_000;
 
 /** A demo under way. */
 export class Demo implements AsyncDisposable {
@@ -47,6 +53,10 @@ export class Demo implements AsyncDisposable {
   readonly #simulator: DiscordSimulator;
   readonly #node: PlayerNode;
   readonly #client: NodeClient;
+  /** What the server sees: what it objects to. */
+  readonly #tap: Listener;
+  /** Decrypts and hears; undefined where its package is not installed, and the call is not encrypted. */
+  readonly #member: SimMember | undefined;
   readonly #listener: Listener;
   #state = "connecting";
   #started: NodeEvent | undefined;
@@ -58,20 +68,22 @@ export class Demo implements AsyncDisposable {
     simulator: DiscordSimulator,
     node: PlayerNode,
     client: NodeClient,
+    member: SimMember | undefined,
   ) {
     this.#options = options;
     this.#isUrl = isUrl(options.track);
     this.#simulator = simulator;
     this.#node = node;
     this.#client = client;
-    this.#listener = simulator.listen({ guildId: GUILD_ID, channelId: CHANNEL_ID });
+    this.#tap = simulator.listen(ROOM);
+    this.#member = member;
+    this.#listener = member?.heard ?? this.#tap;
     client.on("event", (event) => this.#observe(event));
   }
 
   /** Starts the simulator, the node and a client of it. */
   static async start(options: DemoOptions): Promise<Demo> {
-    const modes = options.mode === undefined ? {} : { modes: [options.mode] };
-    const simulator = await DiscordSimulator.start({ ...modes });
+    const { simulator, member } = await openRoom(options.mode);
     const password = randomBytes(16).toString("hex");
     const node = await PlayerNode.start({
       port: 0,
@@ -83,7 +95,7 @@ export class Demo implements AsyncDisposable {
       log_level: "silent",
     });
     const client = await NodeClient.connect(`ws://127.0.0.1:${node.port}/v1/ws`, password, USER_ID);
-    return new Demo(options, simulator, node, client);
+    return new Demo(options, simulator, node, client, member);
   }
 
   /** What a live line shows. */
@@ -105,11 +117,7 @@ export class Demo implements AsyncDisposable {
    */
   async play(): Promise<DemoReport> {
     const ended = this.#untilEnded();
-    const credentials = this.#simulator.admit({
-      guildId: GUILD_ID,
-      channelId: CHANNEL_ID,
-      userId: USER_ID,
-    });
+    const credentials = this.#simulator.admit({ ...ROOM, userId: USER_ID });
     this.#client.send("voice_update", {
       guild_id: GUILD_ID,
       channel_id: CHANNEL_ID,
@@ -117,6 +125,9 @@ export class Demo implements AsyncDisposable {
       token: credentials.token,
       endpoint: credentials.endpoint,
     });
+    // Who joins an encrypted call hears nothing before it has keys.
+    const ready = this.#member?.ready(KEYS_WITHIN_MS) ?? true;
+    await Promise.race([ready, ended]);
     this.#client.send("play", {
       guild_id: GUILD_ID,
       track_id: await this.#trackId(),
@@ -167,6 +178,13 @@ export class Demo implements AsyncDisposable {
     if (event.type === "track_end") this.#state = "ended";
   }
 
+  #encryption(): string {
+    const status = this.#member?.dave;
+    if (!status) return "none: it needs the package @snazzah/davey";
+    const { unopened } = this.#listener.stats();
+    return `DAVE version ${status.version}, privacy code ${status.privacyCode}, ${unopened} packets not decrypted`;
+  }
+
   /** Resolves at the track's end; the packets in flight then are waited for in the report. */
   #untilEnded(): Promise<void> {
     return new Promise((done, failed) => {
@@ -203,7 +221,7 @@ export class Demo implements AsyncDisposable {
     const whole = !this.#isUrl ? await readFile(this.#options.track) : undefined;
     const heard = {
       packets: this.#listener.packets,
-      problems: this.#listener.problems,
+      problems: this.#tap.problems,
       pcm: this.#listener.pcm(),
     };
     return {
@@ -211,8 +229,24 @@ export class Demo implements AsyncDisposable {
       verdict: verify(heard, this.#packetsSent, whole),
       started: this.#started ?? { type: "track_start" },
       mode: this.#listener.stats().mode,
+      encryption: this.#encryption(),
       positionMs: this.#positionMs,
     };
+  }
+}
+
+/** An encrypted room with a member who listens; without @snazzah/davey a plain one. */
+async function openRoom(
+  mode: string | undefined,
+): Promise<{ simulator: DiscordSimulator; member: SimMember | undefined }> {
+  const modes = mode === undefined ? {} : { modes: [mode] };
+  const simulator = await DiscordSimulator.start({ ...modes, daveProtocolVersion: 1 });
+  try {
+    return { simulator, member: simulator.member(ROOM) };
+  } catch (error) {
+    await simulator.close();
+    if (!(error instanceof CadenzaError) || error.code !== "package_missing") throw error;
+    return { simulator: await DiscordSimulator.start(modes), member: undefined };
   }
 }
 
