@@ -235,6 +235,15 @@ fn host_busy(url: &Url) -> FetchError {
     )
 }
 
+/// Whether TLS failed. An `io::Error` hides what it wraps from the chain of causes.
+fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    let wrapped = error.downcast_ref::<std::io::Error>();
+    error.is::<rustls::Error>()
+        || wrapped
+            .and_then(std::io::Error::get_ref)
+            .is_some_and(|inner| is_tls(inner))
+}
+
 fn request_failed(url: &Url, error: &reqwest::Error) -> FetchError {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     let mut innermost = String::new();
@@ -244,9 +253,7 @@ fn request_failed(url: &Url, error: &reqwest::Error) -> FetchError {
             return forbidden(url);
         }
         innermost = error.to_string();
-        let inner = error.downcast_ref::<std::io::Error>();
-        let inner = inner.and_then(std::io::Error::get_ref);
-        tls |= inner.is_some_and(|inner| inner.is::<rustls::Error>());
+        tls |= is_tls(error);
         cause = error.source();
     }
     if tls {
