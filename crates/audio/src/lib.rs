@@ -29,6 +29,7 @@ mod packets;
 mod passthrough;
 mod pcm_stream;
 mod probe;
+pub mod record;
 mod renderer;
 pub mod resample;
 mod source;

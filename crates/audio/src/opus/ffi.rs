@@ -1,4 +1,4 @@
-//! The only place with `unsafe`: libopus' encoder and decoder as owned, checked values.
+//! libopus' encoder and decoder as owned, checked values; with `voice.rs` the only place with `unsafe`.
 
 #![expect(
     unsafe_code,
@@ -23,6 +23,10 @@ const CHANNELS: usize = 2;
 pub struct OpusError(i32);
 
 impl OpusError {
+    pub(super) fn of(status: c_int) -> OpusError {
+        OpusError(status)
+    }
+
     fn reason(self) -> &'static str {
         match self.0 {
             sys::OPUS_BAD_ARG => "bad argument",
