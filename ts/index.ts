@@ -35,6 +35,14 @@ export {
   type SwingSettings,
   type TimescaleSettings,
 } from "./native/filters.ts";
+export type {
+  PcmFormat,
+  PcmSampleRate,
+  ReceiveStats,
+  RecordedFile,
+  RecordRequest,
+  UserReceiveStats,
+} from "./native/index.ts";
 export { Engine, type TransportAddresses, type UdpAddress } from "./native/index.ts";
 export type {
   EngineLike,
@@ -91,6 +99,25 @@ export {
   type TrackEndReason,
 } from "./voice/player.ts";
 export type { JoinOptions } from "./voice/ready.ts";
+export { UserAudioStream, type UserStreamOptions } from "./voice/receive/audio-stream.ts";
+export {
+  OpusPacketReceiver,
+  type OpusPacketReceiverParts,
+} from "./voice/receive/opus-packet-receiver.ts";
+export type {
+  AudioFormat,
+  Received,
+  ReceivedPacket,
+  ReceivedPcm,
+} from "./voice/receive/received.ts";
+export { Recording } from "./voice/receive/recording.ts";
+export { AudioSubscription, type SubscribeOptions } from "./voice/receive/subscription.ts";
+export {
+  type AudioSink,
+  type ReceiverEvents,
+  type UserChoice,
+  VoiceReceiver,
+} from "./voice/receive/voice-receiver.ts";
 export type { AudioSource, FrameSource } from "./voice/sources.ts";
 export {
   type CreateUdp,

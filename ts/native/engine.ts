@@ -14,8 +14,9 @@ import {
 } from "./dave.ts";
 import { toFlowEvent } from "./events.ts";
 import { type FilterSettings, resolveFilters, resolveVolume, toBinding } from "./filters.ts";
-import type { BindingEngine } from "./generated/binding.js";
+import type { BindingEngine, BindingEvent } from "./generated/binding.js";
 import { loadBinding } from "./load.ts";
+import { FlowReceiver } from "./receive.ts";
 import { type TransportAddresses, toTransportAddresses } from "./transport.ts";
 import type {
   EngineLike,
@@ -43,7 +44,7 @@ export class Engine implements EngineLike {
   static #shared: Engine | undefined;
 
   readonly #native: BindingEngine;
-  readonly #flows = new Map<number, (event: FlowEvent) => void>();
+  readonly #flows = new Map<number, { flow: Flow; handle: (event: BindingEvent) => void }>();
   #closed: Promise<void> | undefined;
 
   /** @throws CadenzaError `native_addon_missing` when no addon fits this machine. */
@@ -66,8 +67,14 @@ export class Engine implements EngineLike {
   createFlow(onEvent: (event: FlowEvent) => void): Flow {
     if (this.#closed) throw new CadenzaError("engine_closed", "The engine has been closed.");
     const id = unwrap(this.#native.createFlow());
-    this.#flows.set(id, onEvent);
-    return new Flow(this.#native, id, () => this.#flows.delete(id));
+    const flow = new Flow(this.#native, id, () => this.#flows.delete(id));
+    const handle = (raw: BindingEvent): void => {
+      if (flow.receiver.handle(raw) || flow.isClosed) return;
+      const event = toFlowEvent(raw);
+      if (event) onEvent(event);
+    };
+    this.#flows.set(id, { flow, handle });
+    return flow;
   }
 
   /** Counters of the whole engine. */
@@ -77,8 +84,7 @@ export class Engine implements EngineLike {
 
   /** Stops every thread and closes every socket. Idempotent; resolves when they are gone. */
   close(): Promise<void> {
-    this.#flows.clear();
-    this.#closed ??= this.#native.close();
+    this.#closed ??= this.#close();
     return this.#closed;
   }
 
@@ -86,19 +92,23 @@ export class Engine implements EngineLike {
     await this.close();
   }
 
+  async #close(): Promise<void> {
+    for (const { flow } of [...this.#flows.values()]) flow.close();
+    await this.#native.close();
+    // Recordings that were under way tell their end.
+    this.#dispatch();
+  }
+
   #dispatch(): void {
     const events = this.#native.drainEvents(EVENT_BATCH);
     if (events.length === EVENT_BATCH) setImmediate(() => this.#dispatch());
-    for (const raw of events) {
-      const event = toFlowEvent(raw);
-      if (event) this.#deliver(raw.flow, event);
-    }
+    for (const raw of events) this.#deliver(raw);
   }
 
   /** A listener that throws must not keep the events behind it from their flows. */
-  #deliver(flow: number, event: FlowEvent): void {
+  #deliver(event: BindingEvent): void {
     try {
-      this.#flows.get(flow)?.(event);
+      this.#flows.get(event.flow)?.handle(event);
     } catch (error) {
       queueMicrotask(() => {
         throw error;
@@ -109,6 +119,8 @@ export class Engine implements EngineLike {
 
 /** The native side of one call: its socket, keys, frame queue and place on a pacer. */
 export class Flow implements FlowLike {
+  /** What others send: hearing, recording, counting. */
+  readonly receiver: FlowReceiver;
   readonly #native: BindingEngine;
   readonly #id: number;
   readonly #forget: () => void;
@@ -119,6 +131,12 @@ export class Flow implements FlowLike {
     this.#native = native;
     this.#id = id;
     this.#forget = forget;
+    this.receiver = new FlowReceiver(native, id);
+  }
+
+  /** Whether {@link Flow.close} was called. */
+  get isClosed(): boolean {
+    return this.#closed;
   }
 
   /** Opens a socket towards the voice server and finds the external address (10 tries, 1 s apart). */
@@ -232,7 +250,7 @@ export class Flow implements FlowLike {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#forget();
     this.#native.destroyFlow(this.#id);
+    this.receiver.close(this.#forget);
   }
 }

@@ -9,6 +9,7 @@ export type {
   DaveState,
   DaveStatus,
 } from "./dave.ts";
+export { AudioBatch, type AudioGroup, type AudioPiece, type PieceKind } from "./audio-batch.ts";
 export { Engine, Flow } from "./engine.ts";
 export type {
   ChannelMixSettings,
@@ -23,6 +24,20 @@ export type {
   TimescaleSettings,
 } from "./filters.ts";
 export { FilterError, resolveFilters, resolveVolume } from "./filters.ts";
+export {
+  type AudioListener,
+  type AudioOutput,
+  FlowReceiver,
+  type FlowReceiverLike,
+  type PcmFormat,
+  type PcmSampleRate,
+  type ReceiveEvent,
+  type ReceiveRequest,
+  type ReceiveStats,
+  type RecordedFile,
+  type RecordRequest,
+  type UserReceiveStats,
+} from "./receive.ts";
 export type { TransportAddresses, UdpAddress } from "./transport.ts";
 export type {
   EngineLike,

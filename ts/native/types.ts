@@ -2,6 +2,7 @@
 
 import type { DaveFlow, DaveFlowEvent } from "./dave.ts";
 import type { FilterSettings } from "./filters.ts";
+import type { FlowReceiverLike } from "./receive.ts";
 import type { TransportAddresses } from "./transport.ts";
 
 /** A transport encryption mode, spelled as on the wire. */
@@ -143,6 +144,8 @@ export interface EngineStats {
 
 /** The native side of one call. */
 export interface FlowLike extends DaveFlow {
+  /** What others send; absent where only sending is possible. */
+  readonly receiver?: FlowReceiverLike;
   openTransport(target: TransportTarget): void;
   startSession(session: SessionKeys): void;
   closeTransport(): void;

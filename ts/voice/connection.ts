@@ -27,10 +27,11 @@ import type { VoiceSessionState } from "./connection-state.ts";
 import { Encryption, isDaveEvent } from "./encryption.ts";
 import type { VoiceFlags } from "./factories.ts";
 import { FramePorts } from "./frame-ports.ts";
-import type { OpusFrameProvider, OpusFrameReceiver } from "./frames.ts";
+import type { OpusFrameProvider, OpusFrameReceiver, UserFilter } from "./frames.ts";
 import { Membership } from "./membership.ts";
 import { Player } from "./player.ts";
 import { type JoinOptions, untilReady } from "./ready.ts";
+import { VoiceReceiver } from "./receive/voice-receiver.ts";
 import { SsrcMap } from "./ssrc-map.ts";
 import type { UdpLike } from "./udp-connection.ts";
 
@@ -48,6 +49,8 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
   readonly guildId: string;
   /** What plays here. */
   readonly player: Player;
+  /** What the other members of the call say. */
+  readonly receiver: VoiceReceiver;
   /** The voice gateway of the call. */
   readonly gateway: GatewayLike;
   /** End-to-end encryption of the call. */
@@ -77,6 +80,7 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
     });
     this.#flow = parts.engine.createFlow((event) => this.#onFlowEvent(event));
     this.encryption = new Encryption(this.#flow, () => this.gateway);
+    this.receiver = new VoiceReceiver(this.#flow.receiver);
     this.player = new Player(this.#flow, (flags) => this.gateway.setSpeaking(flags));
     this.#transport = new CallTransport(this.#flow, parts.factories?.udp, () => this.gateway);
     this.#ports = this.#createPorts();
@@ -211,10 +215,13 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
     this.#ports.setProvider(provider);
   }
 
-  /** Gives the frames of others to a receiver, until another is set, or none; each is told at its end. */
-  setOpusFrameReceiver(receiver: OpusFrameReceiver | undefined): void {
+  /**
+   * Gives the frames of others to a receiver, until another is set, or none; each is told at its end. The filter is
+   * asked when a user first speaks; packets of those it refuses are not even decrypted.
+   */
+  setOpusFrameReceiver(receiver: OpusFrameReceiver | undefined, filter?: UserFilter): void {
     if (receiver !== undefined) checkReceiver(receiver);
-    this.#ports.setReceiver(receiver);
+    this.#ports.setReceiver(receiver, filter);
   }
 
   /** Ends the connection for good; resolves when its sockets are closed. Idempotent. */
@@ -232,6 +239,7 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
     this.leave();
     this.#membership.close();
     const gone = this.gateway.destroy();
+    this.receiver.close();
     this.#flow.close();
     this.#parts.forget();
     this.emit("destroyed");
@@ -262,16 +270,17 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
 
   #createPorts(): FramePorts {
     const { factories, logger, guildId } = this.#parts;
-    const { player, udp } = this;
+    const { player, udp, receiver: incoming } = this;
     const setSpeaking = (flags: number): void => this.setSpeaking(flags);
     const failed = ({ code, message }: CadenzaError): void =>
       logger.warn({ guildId, code }, message);
     const userIdBySsrc = (ssrc: number): string | undefined => this.userIdBySsrc(ssrc);
-    const parts = { player, udp, setSpeaking, failed, userIdBySsrc };
+    const parts = { player, udp, incoming, setSpeaking, failed, userIdBySsrc };
     return new FramePorts(parts, factories);
   }
 
   #onMessage(message: ServerMessage): void {
+    this.receiver.handle(message);
     const gone = this.#ssrcs.handle(message);
     if (gone !== undefined) this.#ports.cleanupUser(gone);
   }

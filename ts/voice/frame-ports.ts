@@ -8,7 +8,8 @@ import {
   TimedAudioSender,
 } from "./audio-sender.ts";
 import type { Factories } from "./factories.ts";
-import type { OpusFrameProvider, OpusFrameReceiver } from "./frames.ts";
+import type { OpusFrameProvider, OpusFrameReceiver, UserFilter } from "./frames.ts";
+import { OpusPacketReceiver } from "./receive/opus-packet-receiver.ts";
 import { UdpConnection } from "./udp-connection.ts";
 
 /** At most one provider and one receiver. */
@@ -34,14 +35,14 @@ export class FramePorts {
     this.#sender?.open();
   }
 
-  /** Gives what is heard to a receiver, or to nobody. The one before is closed. */
-  setReceiver(receiver: OpusFrameReceiver | undefined): void {
+  /** Gives what is heard of some users to a receiver, or to nobody. The one before is closed. */
+  setReceiver(receiver: OpusFrameReceiver | undefined, filter?: UserFilter): void {
     this.#receiver?.close();
     this.#receiver = undefined;
     if (!receiver) return;
-    const { receiver: create } = this.#factories;
-    this.#receiver = create?.({ ...this.#parts, receiver });
-    this.#receiver?.open();
+    const { receiver: create = defaultReceiver } = this.#factories;
+    this.#receiver = create({ ...this.#parts, receiver, ...(filter && { filter }) });
+    this.#receiver.open();
   }
 
   /** A user is gone. */
@@ -59,4 +60,8 @@ export class FramePorts {
 function defaultSender(parts: SenderParts): AudioSender {
   const native = parts.udp instanceof UdpConnection;
   return native ? new NativeAudioSender(parts) : new TimedAudioSender(parts);
+}
+
+function defaultReceiver(parts: ReceiverParts): AudioReceiver {
+  return new OpusPacketReceiver(parts);
 }

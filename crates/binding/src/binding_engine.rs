@@ -158,6 +158,12 @@ impl BindingEngine {
     }
 }
 
+impl BindingEngine {
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
+
 /// Joins the engine's threads away from the JavaScript thread.
 pub struct Shutdown {
     engine: Arc<Engine>,

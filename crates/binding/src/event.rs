@@ -1,9 +1,11 @@
 //! Engine events as one flat JavaScript object with a `kind`; `ts/native` turns it into a typed union.
 
+use cadenza_engine::receive::ReceiveEvent;
 use cadenza_engine::{EndReason, EngineEvent, TrackInfo};
 use napi_derive::napi;
 
 use crate::dave::BindingDaveEvent;
+use crate::receive::BindingRecordedFile;
 
 /// What was found in a source.
 #[napi(object)]
@@ -74,6 +76,14 @@ pub struct BindingEvent {
     pub count: Option<u32>,
     /// News of end-to-end encryption.
     pub dave: Option<BindingDaveEvent>,
+    /// Who speaks.
+    pub user_id: Option<String>,
+    /// Began or stopped.
+    pub speaking: Option<bool>,
+    /// Recording number.
+    pub recording: Option<u32>,
+    /// Files of a recording.
+    pub files: Option<Vec<BindingRecordedFile>>,
 }
 
 impl BindingEvent {
@@ -82,6 +92,32 @@ impl BindingEvent {
             kind: kind.to_owned(),
             flow,
             ..Self::default()
+        }
+    }
+
+    fn receiving(flow: u32, event: ReceiveEvent) -> Self {
+        match event {
+            ReceiveEvent::AudioReady => Self::new("audio_ready", flow),
+            ReceiveEvent::Speaking { user, speaking } => Self {
+                user_id: Some(user.to_string()),
+                speaking: Some(speaking),
+                ..Self::new("speaking", flow)
+            },
+            ReceiveEvent::RecordingEnded { recording, files } => Self {
+                recording: Some(recording),
+                files: Some(files.into_iter().map(Into::into).collect()),
+                ..Self::new("recording_ended", flow)
+            },
+            ReceiveEvent::RecordingFailed {
+                recording,
+                code,
+                message,
+            } => Self {
+                recording: Some(recording),
+                code: Some(code.to_owned()),
+                message: Some(message),
+                ..Self::new("recording_failed", flow)
+            },
         }
     }
 
@@ -169,6 +205,7 @@ impl From<EngineEvent> for BindingEvent {
                 url: metadata.url,
                 ..Self::track("track_metadata", flow, track)
             },
+            EngineEvent::Receiving { flow, event } => Self::receiving(flow, event),
             EngineEvent::Drained { flow } => Self::new("drained", flow),
             EngineEvent::FramesWanted { flow, count } => Self {
                 count: Some(count),

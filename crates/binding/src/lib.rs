@@ -11,4 +11,5 @@ mod event;
 mod failure;
 mod filters;
 mod options;
+mod receive;
 mod stats;

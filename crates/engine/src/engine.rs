@@ -17,6 +17,7 @@ use crate::feed::{FeedHost, LoadRequest};
 use crate::flow::{Feed, FeedKind, Link, Session, SessionSeed};
 use crate::frame_queue::frame_queue;
 use crate::pacer::Command;
+use crate::receive::{ListenCommand, ReceiveHost};
 use crate::stats::{EngineStats, FlowStats};
 use crate::threads::Threads;
 use crate::transport::{ReceiverPort, Transport, open_socket};
@@ -33,6 +34,7 @@ pub struct Engine {
     /// told in the same order as pacers.
     feeds: Mutex<Option<FeedHost>>,
     receiver: ReceiverPort,
+    receive: ReceiveHost,
     threads: Mutex<Option<Threads>>,
     queue_bytes: usize,
 }
@@ -47,11 +49,13 @@ impl Engine {
         let config = config.resolved();
         let events = EventQueue::new(config.event_capacity, wake);
         let started = Threads::start(&config, events).map_err(EngineError::StartFailed)?;
+        let receive = ReceiveHost::new(Arc::clone(&started.control), started.receiver.clone());
         Ok(Engine {
             control: started.control,
             dave: started.dave,
             feeds: Mutex::new(Some(started.feeds)),
             receiver: started.receiver,
+            receive,
             threads: Mutex::new(Some(started.threads)),
             queue_bytes: config.queue_bytes,
         })
@@ -73,6 +77,7 @@ impl Engine {
             .with(|table, events| table.remove_flow(flow, events));
         let Ok(entry) = removed else { return };
         self.receiver.close(flow);
+        self.receive.end(flow);
         if let (Some(feeds), Some(serial)) = (&*feeds, entry.last_serial) {
             feeds.cancel(flow, serial);
         }
@@ -91,6 +96,7 @@ impl Engine {
         generation: u32,
     ) -> Result<(), EngineError> {
         let handle = open_socket(remote).map_err(EngineError::SocketFailed)?;
+        let opened = Arc::clone(&handle);
         self.control.with(|table, _| {
             let (entry, pacer) = table.flow(flow)?;
             let socket = Arc::clone(&handle);
@@ -112,7 +118,9 @@ impl Engine {
                 shared: Arc::clone(&entry.shared),
             });
             Ok(())
-        })
+        })?;
+        self.receive.opened(flow, &opened);
+        Ok(())
     }
 
     /// Installs mode and key on the open transport; frames flow from here on.
@@ -133,6 +141,8 @@ impl Engine {
             let OpenTransport { ssrc, .. } = entry.transport.ok_or(EngineError::NoTransport)?;
             let place = entry.place;
             let keys = Some(Keys { mode, key });
+            self.receiver
+                .listen(flow, ListenCommand::Session { mode, key });
             if entry.keys == keys {
                 return pacer.send(Command::Revive { place, ssrc });
             }
@@ -280,9 +290,14 @@ impl Engine {
         if let Some(feeds) = feeds {
             feeds.shutdown();
         }
+        self.receive.shutdown();
         if let Some(threads) = threads.take() {
             threads.stop();
         }
+    }
+
+    pub(crate) fn receive(&self) -> &ReceiveHost {
+        &self.receive
     }
 
     fn begin_pushing(&self, table: &mut Table, flow: FlowId) -> Result<(), EngineError> {

@@ -17,6 +17,9 @@ pub enum EngineError {
     /// The session description names an end-to-end encryption version that is not spoken.
     #[error("this version of end-to-end encryption is not supported")]
     DaveVersion,
+    /// A recording that cannot be carried out as asked.
+    #[error("the recording is not possible: {0}")]
+    InvalidRecording(&'static str),
     /// A session needs a socket; open a transport first.
     #[error("the flow has no open transport")]
     NoTransport,
@@ -32,6 +35,9 @@ pub enum EngineError {
     /// Every place on every pacer is taken; see [`EngineConfig::max_flows`](crate::EngineConfig).
     #[error("the engine carries as many flows as it was configured for")]
     TooManyFlows,
+    /// A flow has a limited number of recordings at a time; stop one first.
+    #[error("the flow has as many recordings as it may have")]
+    TooManyRecordings,
     /// The flow was destroyed or never existed.
     #[error("there is no such flow")]
     UnknownFlow,
@@ -44,11 +50,13 @@ impl EngineError {
             EngineError::Busy => "engine_busy",
             EngineError::FilterOutOfRange(_) => "filter_out_of_range",
             EngineError::DaveVersion => "dave_version_unsupported",
+            EngineError::InvalidRecording(_) => "invalid_argument",
             EngineError::NoTransport => "no_transport",
             EngineError::ShutDown => "engine_closed",
             EngineError::SocketFailed(_) => "socket_failed",
             EngineError::StartFailed(_) => "engine_start_failed",
             EngineError::TooManyFlows => "too_many_flows",
+            EngineError::TooManyRecordings => "too_many_recordings",
             EngineError::UnknownFlow => "unknown_flow",
         }
     }

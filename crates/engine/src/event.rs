@@ -10,6 +10,7 @@ use cadenza_dave::DaveEvent;
 
 use crate::FlowId;
 use crate::feed::StreamMetadata;
+use crate::receive::ReceiveEvent;
 
 /// One thing that happened to a flow.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -108,6 +109,13 @@ pub enum EngineEvent {
         flow: FlowId,
         /// What happened, or is to be sent.
         event: DaveEvent,
+    },
+    /// Something about the receiving side.
+    Receiving {
+        /// The flow.
+        flow: FlowId,
+        /// What it is.
+        event: ReceiveEvent,
     },
 }
 

@@ -122,6 +122,7 @@ fn reporter(
                 }
             }
             Report::Discovered { .. }
+            | Report::Speaking { .. }
             | Report::DiscoveryFailed { .. }
             | Report::Unreachable { .. } => control.take_report(report),
         }

@@ -7,6 +7,7 @@ use crate::FlowId;
 use crate::event::{EngineEvent, EventQueue};
 use crate::feed::FeedEvent;
 use crate::pacer::{Command, Notice};
+use crate::receive::ReceiveEvent;
 use crate::transport::Report;
 
 impl Control {
@@ -35,6 +36,15 @@ impl Control {
         }
         let event = match report {
             Report::Bell | Report::Unreachable { .. } => return,
+            Report::Speaking {
+                flow,
+                user,
+                speaking,
+            } => {
+                let event = ReceiveEvent::Speaking { user, speaking };
+                self.with(|_, events| events.push(EngineEvent::Receiving { flow, event }));
+                return;
+            }
             Report::Discovered {
                 flow,
                 generation,

@@ -10,8 +10,8 @@ use std::io;
 
 pub(crate) use health::LinkHealth;
 pub(crate) use receiver::{Receiver, ReceiverPort, Report, Transport};
-pub(crate) use socket::open_socket;
 pub use socket::{UdpHandle, UdpSink};
+pub(crate) use socket::{open_socket, set_media_wanted};
 pub use wake::WakeFd;
 
 /// Where a pacer's packets go. `send` must not block, allocate or lock.

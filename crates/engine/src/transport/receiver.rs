@@ -19,6 +19,7 @@ use super::{LinkHealth, UdpHandle, WakeFd};
 use crate::FlowId;
 use crate::clock::{Clock, MonotonicClock};
 use crate::flow::FlowShared;
+use crate::receive::{Ears, ListenCommand, SpeakingChange};
 
 /// The token of the bell among the sockets' tokens.
 const BELL: u64 = 0;
@@ -57,6 +58,12 @@ pub(crate) enum Report {
         generation: u32,
         os_error: i32,
     },
+    /// A user began or stopped speaking.
+    Speaking {
+        flow: FlowId,
+        user: u64,
+        speaking: bool,
+    },
     /// A pacer has something to say.
     Bell,
 }
@@ -64,6 +71,7 @@ pub(crate) enum Report {
 enum Letter {
     Open(Transport),
     Close(FlowId),
+    Listen(FlowId, ListenCommand),
 }
 
 /// The way to a receive thread.
@@ -88,6 +96,11 @@ impl ReceiverPort {
     /// Forgets a flow's transport, if it has one.
     pub(crate) fn close(&self, flow: FlowId) {
         self.post(Letter::Close(flow));
+    }
+
+    /// Tells a flow's listener something, in order with the opening of transports.
+    pub(crate) fn listen(&self, flow: FlowId, command: ListenCommand) {
+        self.post(Letter::Listen(flow, command));
     }
 
     fn post(&self, letter: Letter) {
@@ -130,6 +143,7 @@ impl Receiver {
             links: HashMap::new(),
             by_flow: HashMap::new(),
             timers: BinaryHeap::new(),
+            ears: Ears::default(),
             next_token: BELL + 1,
         };
         let handle = thread::Builder::new()
@@ -166,6 +180,7 @@ struct Loop<R> {
     by_flow: HashMap<FlowId, u64>,
     /// When to look at which transport; entries of closed ones run out unheeded.
     timers: BinaryHeap<Reverse<(u64, u64)>>,
+    ears: Ears,
     next_token: u64,
 }
 
@@ -177,10 +192,14 @@ impl<R: FnMut(Report)> Loop<R> {
             let timeout = self.timeout(MonotonicClock.now_ns());
             // An interrupted wait is a wait that ended early.
             let _ = epoll::wait(&self.epoll, spare_capacity(&mut events), timeout.as_ref());
+            // Who is heard is known before anything is.
+            if events.iter().any(|event| event.data.u64() == BELL) {
+                self.answer_bell();
+            }
             for event in &events {
-                match event.data.u64() {
-                    BELL => self.answer_bell(),
-                    token => self.read_socket(token),
+                let token = event.data.u64();
+                if token != BELL {
+                    self.read_socket(token);
                 }
             }
             self.run_timers(MonotonicClock.now_ns());
@@ -194,6 +213,7 @@ impl<R: FnMut(Report)> Loop<R> {
             match letter {
                 Letter::Open(transport) => self.open(transport),
                 Letter::Close(flow) => self.close(flow),
+                Letter::Listen(flow, command) => self.listen(flow, command),
             }
         }
         (self.report)(Report::Bell);
@@ -204,6 +224,7 @@ impl<R: FnMut(Report)> Loop<R> {
         let token = self.next_token;
         self.next_token += 1;
         let (flow, generation) = (transport.flow, transport.generation);
+        let own_ssrc = transport.ssrc;
         let data = epoll::EventData::new_u64(token);
         let added = epoll::add(&self.epoll, &*transport.socket, data, epoll::EventFlags::IN);
         if added.is_err() {
@@ -223,6 +244,7 @@ impl<R: FnMut(Report)> Loop<R> {
             health: LinkHealth::default(),
         };
         self.links.insert(token, tended);
+        self.ears.new_transport(flow, own_ssrc);
         self.tend(token, now_ns);
     }
 
@@ -235,6 +257,11 @@ impl<R: FnMut(Report)> Loop<R> {
         }
     }
 
+    fn listen(&mut self, flow: FlowId, command: ListenCommand) {
+        let Loop { ears, report, .. } = self;
+        ears.command(flow, command, |change| report(speaking(flow, change)));
+    }
+
     fn run_timers(&mut self, now_ns: u64) {
         while let Some(Reverse((due_ns, token))) = self.timers.peek().copied() {
             if due_ns > now_ns {
@@ -243,6 +270,9 @@ impl<R: FnMut(Report)> Loop<R> {
             self.timers.pop();
             self.tend(token, now_ns);
         }
+        let report = &mut self.report;
+        let tell = |flow, change| report(speaking(flow, change));
+        self.ears.tend(now_ns, tell);
     }
 
     /// Sends what a transport owes by now and notes when to look again.
@@ -302,7 +332,8 @@ impl<R: FnMut(Report)> Loop<R> {
             };
             health.heard();
             transport.shared.datagrams_received.add(1);
-            match peer.hear(MonotonicClock.now_ns(), &datagram[..len]) {
+            let now_ns = MonotonicClock.now_ns();
+            match peer.hear(now_ns, &datagram[..len]) {
                 Heard::Address(address, port) => (self.report)(Report::Discovered {
                     flow: transport.flow,
                     generation: transport.generation,
@@ -310,17 +341,30 @@ impl<R: FnMut(Report)> Loop<R> {
                     port,
                 }),
                 Heard::RoundTrip(rtt_us) => transport.shared.set_rtt_us(Some(rtt_us)),
-                Heard::Other => {}
+                Heard::Other => {
+                    let (flow, report) = (transport.flow, &mut self.report);
+                    let tell = |change| report(speaking(flow, change));
+                    self.ears.hear(flow, now_ns, &mut datagram[..len], tell);
+                }
             }
         }
     }
 
     fn timeout(&self, now_ns: u64) -> Option<Timespec> {
-        let Reverse((due_ns, _)) = self.timers.peek()?;
+        let timers = self.timers.peek().map(|Reverse((due_ns, _))| *due_ns);
+        let due_ns = timers.into_iter().chain(self.ears.next_due_ns()).min()?;
         let wait_ns = due_ns.saturating_sub(now_ns);
         Some(Timespec {
             tv_sec: (wait_ns / 1_000_000_000) as i64,
             tv_nsec: (wait_ns % 1_000_000_000) as i64,
         })
+    }
+}
+
+fn speaking(flow: FlowId, change: SpeakingChange) -> Report {
+    Report::Speaking {
+        flow,
+        user: change.user,
+        speaking: change.speaking,
     }
 }
