@@ -10,7 +10,9 @@ import { VoiceConnection } from "../../ts/voice/connection.ts";
 const NOTHING = (): void => undefined;
 
 function fakeEngine(): EngineLike {
-  const flow = new Proxy({} as FlowLike, { get: () => NOTHING });
+  const flow = new Proxy({} as FlowLike, {
+    get: (_, name) => (name === "receiver" ? undefined : NOTHING),
+  });
   return {
     createFlow: () => flow,
     stats: () => ({ flows: 0, pacers: [], eventsDropped: 0 }),
