@@ -1,6 +1,7 @@
 /** A subscription: sound of some users as an async iterable with a bounded queue. */
 
 import type { AudioGroup, AudioPiece } from "../../native/index.ts";
+import { CadenzaError } from "../../support/errors.ts";
 import {
   type AudioFormat,
   type ReceivedPacket,
@@ -91,7 +92,7 @@ export class AudioSubscription<T extends ReceivedPacket | ReceivedPcm> implement
     convert: (group: AudioGroup, piece: AudioPiece) => T | undefined,
     signal: AbortSignal | undefined,
   ): this {
-    signal?.throwIfAborted();
+    if (signal?.aborted) throw new CadenzaError("aborted", "The subscription was aborted.");
     const abort = (): void => this.close();
     const detach = receiver.attach(users, format, {
       piece: (group, piece) => {

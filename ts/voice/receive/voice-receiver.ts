@@ -83,7 +83,8 @@ export class VoiceReceiver extends SafeEmitter<ReceiverEvents> {
    * Hears users as Opus packets or as samples, until it is closed or the connection is destroyed. Packets of
    * others are not even decrypted.
    *
-   * @throws CadenzaError `invalid_argument` for a format or user id that does not exist; `receiver_closed`.
+   * @throws CadenzaError `invalid_argument` for a format or user id that does not exist; `receiver_closed`;
+   * `aborted` by the signal.
    */
   subscribe(options?: SubscribeOptions & { format?: "opus" }): AudioSubscription<ReceivedPacket>;
   subscribe(

@@ -131,6 +131,7 @@ impl<T> JitterBuffer<T> {
                 timestamp: front.arrival.timestamp,
                 missing,
                 restarted: front.restarted,
+                silence: front.arrival.silence,
             };
             self.hole = line.hole_before(next, self.delay.jitter_ns());
             self.stats.lost += missing;

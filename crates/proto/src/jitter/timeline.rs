@@ -34,6 +34,8 @@ pub(super) struct Next {
     pub(super) missing: u64,
     /// Whether the sender began anew with it.
     pub(super) restarted: bool,
+    /// Whether it is a silence frame.
+    pub(super) silence: bool,
 }
 
 /// The end of the line so far, and how it relates to the clock.
@@ -85,7 +87,8 @@ impl Timeline {
         let lost = next.missing.saturating_mul(frame);
         let paused = self.last_silence || self.idle_ns(next.at_ns) > LONG_PAUSE_NS;
         let jumped = by_timestamp < 0 || by_timestamp > by_clock.max(0) + AHEAD_SAMPLES;
-        let frozen = paused && by_clock > by_timestamp + FROZEN_SAMPLES;
+        // Several silence frames follow each other; only sound ends a pause.
+        let frozen = paused && !next.silence && by_clock > by_timestamp + FROZEN_SAMPLES;
         // A jump says nothing about time; the clock does, once it shows more than jitter.
         let total = match (next.restarted || jumped, frozen) {
             (true, _) if by_clock > FROZEN_SAMPLES => by_clock as u64,
@@ -170,6 +173,7 @@ mod tests {
             timestamp: Timestamp(timestamp),
             missing,
             restarted: false,
+            silence: false,
         };
         line.hole_before(next, 0)
     }
@@ -203,6 +207,15 @@ mod tests {
         assert_eq!((advanced.silence, advanced.rebased), (96_000, false));
         let frozen = hole(&line(true), 2_040, 2_920, 0);
         assert_eq!((frozen.silence, frozen.rebased), (96_000, true));
+        let ending = Next {
+            at_ns: 2_040 * MS,
+            timestamp: Timestamp(2_920),
+            missing: 0,
+            restarted: false,
+            silence: true,
+        };
+        let ending = line(true).hole_before(ending, 0);
+        assert_eq!(ending, Hole::default(), "silence frames that came late");
         let stalled = hole(&line(false), 2_040, 2_920, 0);
         assert_eq!(stalled.silence, 0);
         let unannounced = hole(&line(false), 6_040, 2_920, 0);
