@@ -59,6 +59,28 @@ export declare class BindingEngine {
   setFilters(flow: number, filters: BindingFilters): BindingFailure | null
   /** Sets the volume of a flow, 0 to 10. */
   setVolume(flow: number, volume: number): BindingFailure | null
+  /** Hears a flow as asked from now on; missing hears nobody. */
+  setReceiving(flow: number, request?: BindingReceiveRequest | undefined | null): BindingFailure | null
+  /** Notes whose an SSRC is. */
+  mapSsrc(flow: number, ssrc: number, userId: string): BindingFailure | null
+  /** Forgets a user who has left. */
+  unmapUser(flow: number, userId: string): BindingFailure | null
+  /** The oldest batch of sound that waits, or null. */
+  takeAudio(flow: number): Buffer | null
+  /** Begins a recording; its number, or a failure. */
+  record(flow: number, request: BindingRecordRequest): number | BindingFailure
+  /** Ends a recording; an event follows. */
+  stopRecording(flow: number, recording: number): void
+  /** Counters of a flow's receiving side. */
+  receiveStats(flow: number): BindingReceiveStats
+}
+
+/** How many packets were refused, by cause. */
+export interface BindingCause {
+  /** Stable snake_case name of the cause. */
+  cause: string
+  /** Packets. */
+  count: number
 }
 
 /** Settings of the channel mix. */
@@ -195,8 +217,6 @@ export interface BindingEngineOptions {
   decodeWorkers?: number
   /** Whether HTTP sources may reach loopback and private addresses. */
   allowPrivateHosts?: boolean
-  /** After how many milliseconds without a frame a track counts as stalled. */
-  stallMs?: number
 }
 
 /** The whole engine. */
@@ -243,6 +263,14 @@ export interface BindingEvent {
   count?: number
   /** News of end-to-end encryption. */
   dave?: BindingDaveEvent
+  /** Who speaks. */
+  userId?: string
+  /** Began or stopped. */
+  speaking?: boolean
+  /** Recording number. */
+  recording?: number
+  /** Files of a recording. */
+  files?: Array<BindingRecordedFile>
 }
 
 /** An expected failure of a native call. */
@@ -325,10 +353,18 @@ export interface BindingLateness {
   p999Us: number
   /** Largest, microseconds. */
   maxUs: number
-  /** All of them added up, microseconds. */
-  sumUs: number
-  /** How many were at most as late as each bound. */
-  within: Array<BindingWithin>
+}
+
+/** One form of sound for some users. */
+export interface BindingOutput {
+  /** Comes back in batches. */
+  id: number
+  /** User ids; missing is everybody. */
+  users?: Array<string>
+  /** Samples per second of decoded sound; missing hands over Opus packets. */
+  sampleRate?: number
+  /** Channels of decoded sound. Default 2. */
+  channels?: number
 }
 
 /** One sending thread. */
@@ -363,6 +399,78 @@ export interface BindingPlayRequest {
   bitrate?: number
   /** Opus complexity, 0 to 10. */
   complexity?: number
+}
+
+/** What a flow hands over of what it hears. */
+export interface BindingReceiveRequest {
+  /** The outputs; none only tells who speaks. */
+  outputs: Array<BindingOutput>
+  /** How long sound is gathered, milliseconds. */
+  batchMs?: number
+}
+
+/** Counters of a flow's receiving side. */
+export interface BindingReceiveStats {
+  /** RTP packets of the Opus payload type. */
+  packets: number
+  /** Packets of users whom nobody wants to hear. */
+  filtered: number
+  /** Packets of SSRCs that belong to nobody known. */
+  unknownSsrc: number
+  /** Packets of other payload types. */
+  foreignPayload: number
+  /** Datagrams that are nothing known. */
+  garbage: number
+  /** RTCP compounds that were read. */
+  rtcp: number
+  /** RTCP compounds that could not be opened. */
+  rtcpUnreadable: number
+  /** Packets without a payload. */
+  empty: number
+  /** Payloads that are no Opus packet. */
+  malformedOpus: number
+  /** Packets dropped because a worker was too far behind. */
+  queueDropped: number
+  /** Batches dropped because nobody took them in time. */
+  batchesDropped: number
+  /** Packets the transport could not open. */
+  transportFailures: Array<BindingCause>
+  /** Packets that end-to-end decryption refused. */
+  mediaFailures: Array<BindingCause>
+  /** Loss of the flow's own packets as the server reports it, 0 to 1. */
+  remoteLoss?: number
+  /** Jitter of the flow's own packets as the server reports it, milliseconds. */
+  remoteJitterMs?: number
+  /** By user. */
+  users: Array<BindingUserReceiveStats>
+}
+
+/** One file of a recording. */
+export interface BindingRecordedFile {
+  /** Where it is. */
+  path: string
+  /** Whose sound it holds; missing for a mix. */
+  userId?: string
+  /** Its length in samples at 48 kHz. */
+  samples: number
+  /** Its length in bytes. */
+  bytes: number
+}
+
+/** One recording. */
+export interface BindingRecordRequest {
+  /** Missing is everybody. */
+  userId?: string
+  /** The file; `{user}` stands for the user's id. */
+  path: string
+  /** `wav` or `ogg`. */
+  format: string
+  /** Samples per second of a WAV file. Default 48,000. */
+  sampleRate?: number
+  /** Channels of a WAV file. Default 2. */
+  channels?: number
+  /** Whether files begin with the recording and not with the first sound. */
+  fromStart?: boolean
 }
 
 /** The outcome of a session description. */
@@ -428,10 +536,28 @@ export interface BindingTransportTarget {
   generation: number
 }
 
-/** How many packets left at most so late. */
-export interface BindingWithin {
-  /** The bound, microseconds. */
-  boundUs: number
-  /** Packets. */
-  count: number
+/** How one user's packets came. */
+export interface BindingUserReceiveStats {
+  /** Who. */
+  userId: string
+  /** Packets that were opened. */
+  packets: number
+  /** Bytes of Opus in them. */
+  bytes: number
+  /** Packets that never came, or too late. */
+  lost: number
+  /** Packets that came after their place was given up. */
+  late: number
+  /** Packets that came twice. */
+  duplicate: number
+  /** Extrapolated, in milliseconds. */
+  concealedMs: number
+  /** Frames reconstructed from in-band FEC. */
+  fecRecovered: number
+  /** Times the sender began anew under one SSRC. */
+  restarts: number
+  /** Interarrival jitter, milliseconds. */
+  jitterMs: number
+  /** How long a missing packet is waited for, milliseconds. */
+  waitMs: number
 }

@@ -156,6 +156,14 @@ impl HeardFlow {
         self.watch_batch(now_ns, tell);
     }
 
+    /// Every stream is complete.
+    pub(super) fn all_gone(&mut self, now_ns: u64, tell: Tell<'_>) {
+        let all: Vec<u32> = self.streams.keys().copied().collect();
+        for ssrc in all {
+            self.gone(ssrc, now_ns, tell);
+        }
+    }
+
     /// Does what is due by now.
     pub(super) fn tick(&mut self, now_ns: u64, tell: Tell<'_>) {
         self.play_all(now_ns, now_ns, tell);
@@ -169,10 +177,7 @@ impl HeardFlow {
 
     /// Ends it: everything that waits is handed over, recordings are complete.
     pub(super) fn end(mut self, now_ns: u64, tell: Tell<'_>) {
-        let all: Vec<u32> = self.streams.keys().copied().collect();
-        for ssrc in all {
-            self.gone(ssrc, now_ns, tell);
-        }
+        self.all_gone(now_ns, tell);
         self.hand_over(tell);
         for recording in self.takers.recordings.drain(..) {
             tell(self.flow, recording.finish(now_ns));

@@ -75,6 +75,12 @@ impl Hearing {
                     self.settle(flow);
                 }
             }
+            Order::AllGone { flow } => {
+                if let Some(heard) = self.flows.get_mut(&flow) {
+                    heard.all_gone(now_ns, &mut *self.tell);
+                    self.settle(flow);
+                }
+            }
             Order::End { flow } => {
                 if let Some(heard) = self.flows.remove(&flow) {
                     heard.end(now_ns, &mut *self.tell);

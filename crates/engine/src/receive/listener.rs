@@ -114,7 +114,8 @@ impl Listener {
             }
             ListenCommand::Map { ssrc, user } => self.map(ssrc, user),
             ListenCommand::Unmap { user } => self.unmap(user),
-            ListenCommand::End => self.forget_everybody(),
+            // The workers are told of that by whoever ended it.
+            ListenCommand::End => self.ways = None,
         }
     }
 
@@ -273,8 +274,11 @@ impl Listener {
     }
 
     fn forget_everybody(&mut self) {
-        let gone: Vec<u32> = self.users.drain().map(|(ssrc, _)| ssrc).collect();
-        gone.into_iter().for_each(|ssrc| self.tell_gone(ssrc));
+        if !self.users.is_empty() {
+            let flow = self.flow;
+            self.order(|| Order::AllGone { flow });
+        }
+        self.users.clear();
         self.held.clear();
         self.speaking.clear();
     }
@@ -286,8 +290,12 @@ impl Listener {
 
     fn tell_gone(&self, ssrc: u32) {
         let flow = self.flow;
+        self.order(|| Order::Gone { flow, ssrc });
+    }
+
+    fn order(&self, order: impl Fn() -> Order) {
         for way in self.ways.iter().flat_map(|ways| &ways.ways) {
-            way.port.order(Order::Gone { flow, ssrc });
+            way.port.order(order());
         }
     }
 

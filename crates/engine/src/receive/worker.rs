@@ -53,6 +53,8 @@ pub(crate) enum Order {
     StopRecording { flow: FlowId, id: u32 },
     /// An SSRC is no longer its user's: what it sent is complete.
     Gone { flow: FlowId, ssrc: u32 },
+    /// No SSRC is anybody's any more.
+    AllGone { flow: FlowId },
     /// The flow is gone; its recordings end.
     End { flow: FlowId },
     /// Everything ends.
@@ -173,6 +175,7 @@ fn carry_out(hearing: &mut Hearing, job: Job, now_ns: u64) {
             | Order::Record { flow, .. }
             | Order::StopRecording { flow, .. }
             | Order::Gone { flow, .. }
+            | Order::AllGone { flow }
             | Order::End { flow },
         ) => *flow,
         Job::Order(Order::Stop) => return,
