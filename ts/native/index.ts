@@ -1,5 +1,6 @@
 /** The only door to the Rust engine. */
 
+export { AudioBatch, type AudioGroup, type AudioPiece, type PieceKind } from "./audio-batch.ts";
 export type {
   DaveFlow,
   DaveFlowEvent,
@@ -9,7 +10,6 @@ export type {
   DaveState,
   DaveStatus,
 } from "./dave.ts";
-export { AudioBatch, type AudioGroup, type AudioPiece, type PieceKind } from "./audio-batch.ts";
 export { Engine, Flow } from "./engine.ts";
 export type {
   ChannelMixSettings,
