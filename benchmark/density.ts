@@ -89,7 +89,12 @@ async function openFlow(engine: Engine, port: number, ssrc: number): Promise<Flo
 }
 
 async function runPlainNode(port: number, sink: ChildProcess): Promise<Run> {
-  const stop = plainNodeLoop({ port, calls: callCount, frame });
+  const stop = plainNodeLoop({
+    ports: [port],
+    calls: callCount,
+    frames: [frame],
+    keyOf: (ssrc) => Buffer.alloc(32, ssrc),
+  });
   const measured = await measure(sink);
   stop();
   return { name: "", note: "", ...measured };

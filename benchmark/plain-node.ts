@@ -11,22 +11,28 @@ interface Call {
   ssrc: number;
 }
 
-/** Sends `frame` 50 times a second from each call; returns the function that stops it. */
+/** Sends `frames` in turn, one each 20 ms, from each call; returns the function that stops it. */
 export function plainNodeLoop(options: {
-  port: number;
+  ports: readonly number[];
   calls: number;
-  frame: Uint8Array;
+  frames: readonly Uint8Array[];
+  keyOf: (ssrc: number) => Buffer;
 }): () => void {
+  const { ports, frames } = options;
   const calls: Call[] = [];
   for (let ssrc = 1; ssrc <= options.calls; ssrc++) {
     const socket = createSocket("udp4");
-    socket.connect(options.port, "127.0.0.1");
-    calls.push({ socket, key: Buffer.alloc(32, ssrc), sequence: 0, counter: 0, ssrc });
+    // What a socket refuses is lost, as any datagram may be.
+    socket.on("error", () => undefined);
+    socket.connect(ports[ssrc % ports.length] ?? 0, "127.0.0.1");
+    calls.push({ socket, key: options.keyOf(ssrc), sequence: 0, counter: 0, ssrc });
   }
+  let period = 0;
   let next = performance.now() + 200;
   let timer = setTimeout(tick, 200);
   function tick(): void {
-    for (const call of calls) send(call, options.frame);
+    const frame = frames[period++ % frames.length] ?? Buffer.alloc(0);
+    for (const call of calls) send(call, frame);
     next += 20;
     timer = setTimeout(tick, Math.max(0, next - performance.now()));
   }
@@ -49,5 +55,6 @@ function send(call: Call, frame: Uint8Array): void {
   const cipher = createCipheriv("aes-256-gcm", call.key, nonce);
   cipher.setAAD(header);
   const sealed = Buffer.concat([cipher.update(frame), cipher.final()]);
-  call.socket.send(Buffer.concat([header, sealed, cipher.getAuthTag(), nonce.subarray(0, 4)]));
+  const packet = Buffer.concat([header, sealed, cipher.getAuthTag(), nonce.subarray(0, 4)]);
+  call.socket.send(packet);
 }
