@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import test from "ava";
 import { oggOpusPackets } from "../../ts/cli/demo/ogg-packets.ts";
-import type { SimMember } from "../../ts/simulator/index.ts";
+import { type SimMember, toneFrames } from "../../ts/simulator/index.ts";
 import type { EncryptionState } from "../../ts/voice/encryption.ts";
 import {
   type Bench,
@@ -90,6 +90,28 @@ test("down to no encryption and up again in the middle of a track: in order, and
   t.false(bench.simulator.problems.some(({ code }) => code === "dave_plaintext"));
 });
 
+test("what members say in an encrypted call is heard bit for bit, also when somebody has left", async (t) => {
+  await using bench = await openBench(encrypted);
+  const friend = bench.simulator.member({ ...room, userId: FRIEND });
+  const guest = bench.simulator.member({ ...room, userId: OTHER });
+  await bench.connection.join(channelId, { selfDeaf: false });
+  const { receiver } = bench.connection;
+  let packets = receiver.subscribe({ users: FRIEND });
+  await state(bench, ({ members }) => members.length === 3);
+  t.true(await friend.ready());
+  const said = toneFrames({ seconds: 0.5 });
+  await friend.speak(said, { tail: false });
+  t.deepEqual(await take(packets, said.length), said.map(hex));
+  guest.leave();
+  await state(bench, ({ members }) => members.length === 2);
+  t.true(await friend.ready());
+  packets = receiver.subscribe({ users: FRIEND });
+  await friend.speak(said, { tail: false });
+  t.deepEqual(await take(packets, said.length), said.map(hex));
+  const opened = bench.connection.encryption.stats()?.opened;
+  t.like(opened, { noKey: 0, malformed: 0, authentication: 0, replay: 0, unencrypted: 0 });
+});
+
 test("a bot that refuses encryption is told why it was refused", async (t) => {
   const manager = { gateway: { endToEndEncryption: false } };
   await using bench = await openBench({ ...encrypted, manager });
@@ -132,6 +154,19 @@ test("a resumed session keeps its group, and a new one builds another", async (t
 /** Resolves when a member has heard so many frames that are no silence. */
 async function heard(member: SimMember, count: number): Promise<void> {
   await member.heard.waitFor(() => music(member).length >= count, 30_000);
+}
+
+/** So many of the next packets, as hexadecimal digits. */
+async function take(
+  packets: AsyncIterable<{ opus: Uint8Array }>,
+  count: number,
+): Promise<string[]> {
+  const taken: string[] = [];
+  for await (const { opus } of packets) {
+    taken.push(hex(opus));
+    if (taken.length === count) break;
+  }
+  return taken;
 }
 
 /** The frames of the track. */

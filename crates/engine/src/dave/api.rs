@@ -9,6 +9,7 @@ use super::status::DaveStatus;
 use super::{CodeError, DaveOpener};
 use crate::engine::Engine;
 use crate::pacer::Command;
+use crate::receive::ListenCommand;
 use crate::{EngineError, FlowId};
 
 /// A session that begins.
@@ -34,7 +35,7 @@ impl Engine {
         if target.version > MAX_VERSION {
             return Err(EngineError::DaveVersion);
         }
-        self.control.with(|table, _| {
+        let opener = self.control.with(|table, _| {
             let (entry, pacer) = table.flow(flow)?;
             let frames = match target.version {
                 NO_ENCRYPTION => FrameSession::Clear,
@@ -45,9 +46,13 @@ impl Engine {
             let dave = entry.dave.get_or_insert_with(|| DaveEntry::new(flow));
             dave.life += 1;
             let life = dave.life;
+            let opener = DaveOpener::new(Arc::clone(dave.call.received()));
             self.dave.post(&dave.call, Job::Open { life, target });
-            Ok(())
-        })
+            Ok(opener)
+        })?;
+        let command = ListenCommand::Media(Box::new(opener));
+        self.receive().listen(flow, command);
+        Ok(())
     }
 
     /// Hands over a message of the voice gateway, in the order in which it came. An external sender
