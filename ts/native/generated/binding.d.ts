@@ -217,6 +217,8 @@ export interface BindingEngineOptions {
   decodeWorkers?: number
   /** Whether HTTP sources may reach loopback and private addresses. */
   allowPrivateHosts?: boolean
+  /** After how many milliseconds without a frame a track counts as stalled. */
+  stallMs?: number
 }
 
 /** The whole engine. */
@@ -353,6 +355,10 @@ export interface BindingLateness {
   p999Us: number
   /** Largest, microseconds. */
   maxUs: number
+  /** All of them added up, microseconds. */
+  sumUs: number
+  /** How many were at most as late as each bound. */
+  within: Array<BindingWithin>
 }
 
 /** One form of sound for some users. */
@@ -560,4 +566,12 @@ export interface BindingUserReceiveStats {
   jitterMs: number
   /** How long a missing packet is waited for, milliseconds. */
   waitMs: number
+}
+
+/** How many packets left at most so late. */
+export interface BindingWithin {
+  /** The bound, microseconds. */
+  boundUs: number
+  /** Packets. */
+  count: number
 }
