@@ -30,6 +30,7 @@ test("a provider's frames arrive bit for bit and in order, then five silence fra
   });
   t.is(await end, "finished");
   t.is(closed, 1);
+  t.true(await bench.listener.waitFor(({ packets }) => packets.length >= FRAMES.length + 5));
   const heard = bench.listener.packets.map(({ opus }) => [...opus]);
   t.deepEqual(
     heard.slice(0, 60),
