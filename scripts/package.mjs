@@ -77,7 +77,7 @@ function stageMain(all) {
   }
   edit(
     join(folder, "package.json"),
-    ({ devDependencies, scripts, ava, napi, allowScripts, ...rest }) => ({
+    ({ devDependencies: _d, scripts: _s, ava: _a, napi: _n, allowScripts: _i, ...rest }) => ({
       ...rest,
       optionalDependencies: Object.fromEntries(
         all.map((name) => [`${manifest.name}-${name}`, manifest.version]),
