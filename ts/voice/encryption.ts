@@ -72,14 +72,14 @@ export class Encryption extends SafeEmitter<EncryptionEvents> {
   perform(command: DaveCommand): void {
     switch (command.type) {
       case "open": {
-        const { version, userId, channelId } = command;
-        return this.#flow.daveOpen({ version, userId, channelId });
+        const { type: _, ...session } = command;
+        return this.#flow.daveOpen(session);
       }
       case "message":
         return this.#flow.daveMessage(command.message);
       case "members": {
-        const { joined, left } = command;
-        return this.#flow.daveMembers({ ...(joined && { joined }), ...(left && { left }) });
+        const { type: _, ...members } = command;
+        return this.#flow.daveMembers(members);
       }
       case "close":
         this.#flow.daveClose();
