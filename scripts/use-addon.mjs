@@ -1,5 +1,5 @@
-// Uses the addon of this machine for real, with nothing but what the package itself needs: a call of the voice library to
-// the simulator, heard bit for bit. Exit code 0 when it was.
+// Uses the addon of this machine for real: the demo, a track from the node to the simulator, heard bit for bit. Exit code 0
+// when it was.
 
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
