@@ -64,6 +64,7 @@ function fillPlatform(folder, addon) {
   writeFileSync(join(folder, "THIRD-PARTY-LICENCES.txt"), collectLicences());
   edit(join(folder, "package.json"), (own) => ({
     ...own,
+    ...repository(),
     files: [...own.files, "THIRD-PARTY-LICENCES.txt"],
   }));
 }
@@ -77,8 +78,17 @@ function stageMain(all) {
   }
   edit(
     join(folder, "package.json"),
-    ({ devDependencies: _d, scripts: _s, ava: _a, napi: _n, allowScripts: _i, ...rest }) => ({
+    ({
+      devDependencies: _d,
+      scripts: _s,
+      ava: _a,
+      napi: _n,
+      allowScripts: _i,
+      overrides: _o,
+      ...rest
+    }) => ({
       ...rest,
+      ...repository(),
       optionalDependencies: Object.fromEntries(
         all.map((name) => [`${manifest.name}-${name}`, manifest.version]),
       ),
