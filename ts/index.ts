@@ -2,6 +2,12 @@
 
 export { CLOSE_CODES, type CloseAction, type CloseCode, closeCode } from "./gateway/close-codes.ts";
 export * from "./gateway/constants.ts";
+export type {
+  DaveBinaryOpcode,
+  DaveCommand,
+  DaveReply,
+  DaveServerMessage as GatewayDaveMessage,
+} from "./gateway/dave.ts";
 export {
   type ClientGatewayMessage,
   type GatewayMessage,
@@ -18,9 +24,25 @@ export type {
 } from "./gateway/gateway-parts.ts";
 export { GatewayMessageError, type ServerMessage } from "./gateway/messages.ts";
 export { SpeakingFlags, VoiceOpcode } from "./gateway/opcodes.ts";
-export type { GatewayStatus, Reason, VoiceCredentials } from "./gateway/state.ts";
+export type { TlsOptions } from "./gateway/socket.ts";
+export type {
+  GatewayStatus,
+  MachineConfig,
+  Reason,
+  Timeouts,
+  VoiceCredentials,
+} from "./gateway/state.ts";
 export { VoiceGateway } from "./gateway/voice-gateway.ts";
-export type { DaveStatus } from "./native/dave.ts";
+export type { AudioGroup, AudioPiece, PieceKind } from "./native/audio-batch.ts";
+export type {
+  DaveFlow,
+  DaveFlowEvent,
+  DaveMembers,
+  DaveOptions,
+  DaveServerMessage,
+  DaveState,
+  DaveStatus,
+} from "./native/dave.ts";
 export {
   type ChannelMixSettings,
   type DistortionSettings,
@@ -36,24 +58,37 @@ export {
   type TimescaleSettings,
 } from "./native/filters.ts";
 export type {
+  AudioBatch,
+  AudioListener,
+  AudioOutput,
+  FlowReceiver,
+  FlowReceiverLike,
   PcmFormat,
   PcmSampleRate,
+  ReceiveEvent,
+  ReceiveRequest,
   ReceiveStats,
   RecordedFile,
   RecordRequest,
   UserReceiveStats,
 } from "./native/index.ts";
-export { Engine, type TransportAddresses, type UdpAddress } from "./native/index.ts";
+export { Engine, type Flow, type TransportAddresses, type UdpAddress } from "./native/index.ts";
 export type {
   EngineLike,
   EngineOptions,
   EngineStats,
+  FlowEvent,
+  FlowLike,
   FlowStats,
+  LatenessSummary,
+  PacerStats,
+  PlayRequest,
   SessionKeys,
   SourceSpec,
   StreamMetadata,
   TrackInfo,
   TransportMode,
+  TransportTarget,
 } from "./native/types.ts";
 export { CadenzaError } from "./support/errors.ts";
 export type { Logger } from "./support/logger.ts";

@@ -126,7 +126,7 @@ export class Flow implements FlowLike {
   readonly #forget: () => void;
   #closed = false;
 
-  /** Made by {@link Engine.createFlow}. */
+  /** @internal Made by {@link Engine.createFlow}. */
   constructor(native: BindingEngine, id: number, forget: () => void) {
     this.#native = native;
     this.#id = id;

@@ -144,6 +144,7 @@ export class FlowReceiver implements FlowReceiverLike {
   readonly #recordings = new Set<number>();
   #onIdle: (() => void) | undefined;
 
+  /** @internal */
   constructor(native: BindingEngine, flow: number) {
     this.#native = native;
     this.#flow = flow;
@@ -208,7 +209,7 @@ export class FlowReceiver implements FlowReceiverLike {
     return { ...stats, remote: { loss: remoteLoss, jitterMs: remoteJitterMs } };
   }
 
-  /** Takes an event of the flow; false when it is none of the receiving side's. */
+  /** @internal Takes an event of the flow; false when it is none of the receiving side's. */
   handle(event: BindingEvent): boolean {
     if (event.kind === "audio_ready") {
       this.#takeAudio();

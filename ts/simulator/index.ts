@@ -1,8 +1,9 @@
 /** `cadenza/simulator`: a stand-in for Discord's voice service. */
 
-export type { Mode } from "./crypto.ts";
+export type { MODES, Mode } from "./crypto.ts";
 export type { DaveChannel, DaveCounts } from "./dave/channel.ts";
-export type { DaveStatus } from "./dave/client-status.ts";
+export type { DaveClientCounts, DaveStatus } from "./dave/client-status.ts";
+export type { CommitCounts } from "./dave/delivery.ts";
 export { HOSTILE_PROPOSALS, type HostileProposal } from "./dave/forged.ts";
 export type { DaveMessage, DaveMessageFate, DaveSettings } from "./dave/settings.ts";
 export type { DiscoveryFault, FaultControls, FaultTarget, Phase } from "./faults.ts";

@@ -64,6 +64,7 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
   #flags: VoiceFlags = { selfMute: false, selfDeaf: true };
   #destroyed: Promise<void> | undefined;
 
+  /** @internal */
   constructor(parts: ConnectionParts) {
     super();
     this.#parts = parts;

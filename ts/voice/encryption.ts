@@ -41,7 +41,10 @@ export class Encryption extends SafeEmitter<EncryptionEvents> {
   readonly #gateway: () => EncryptedGateway;
   #state = NOT_ENCRYPTED;
 
-  /** @param gateway Asked when something is to be told: the gateway is made together with this. */
+  /**
+   * @param gateway Asked when something is to be told: the gateway is made together with this.
+   * @internal
+   */
   constructor(flow: DaveFlow, gateway: () => EncryptedGateway) {
     super();
     this.#flow = flow;
@@ -68,7 +71,11 @@ export class Encryption extends SafeEmitter<EncryptionEvents> {
     return await this.#flow.verificationCode(userId);
   }
 
-  /** Does what the gateway asks of the group. */
+  /**
+   * Does what the gateway asks of the group.
+   *
+   * @internal
+   */
   perform(command: DaveCommand): void {
     switch (command.type) {
       case "open": {
@@ -87,7 +94,11 @@ export class Encryption extends SafeEmitter<EncryptionEvents> {
     }
   }
 
-  /** Takes what the core tells of the group. */
+  /**
+   * Takes what the core tells of the group.
+   *
+   * @internal
+   */
   handle(event: DaveFlowEvent): void {
     switch (event.type) {
       case "dave_send": {

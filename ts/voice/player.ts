@@ -72,7 +72,11 @@ export class Player extends SafeEmitter<PlayerEvents> {
   /** The last track of the engine that made way for frames from JavaScript; its end says so. */
   #displaced: number | undefined;
 
-  /** Made by the connection; `speak` sends the speaking flags when they change. */
+  /**
+   * Made by the connection; `speak` sends the speaking flags when they change.
+   *
+   * @internal
+   */
   constructor(flow: FlowLike, speak: (flags: number) => void) {
     super();
     this.#flow = flow;
@@ -193,7 +197,11 @@ export class Player extends SafeEmitter<PlayerEvents> {
     this.#volume = volume;
   }
 
-  /** Takes the events of the native flow; called by the connection. */
+  /**
+   * Takes the events of the native flow; called by the connection.
+   *
+   * @internal
+   */
   handle(event: FlowEvent): void {
     switch (event.type) {
       case "track_started":

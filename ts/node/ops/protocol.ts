@@ -84,7 +84,8 @@ export interface Filters {
   low_pass?: NumberFields<"smoothing">;
 }
 
-type NumberFields<Name extends string> = { [Field in Name]?: number } | null;
+/** Fields of a filter that are left out keep their defaults; null leaves the whole filter out. */
+export type NumberFields<Name extends string> = { [Field in Name]?: number } | null;
 
 /** Sets the volume in percent, 0 to 1000; 100 changes nothing. An extension. */
 export interface SetVolume {

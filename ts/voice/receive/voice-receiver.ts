@@ -56,6 +56,7 @@ export class VoiceReceiver extends SafeEmitter<ReceiverEvents> {
   #watchesSpeaking = false;
   #isClosed = false;
 
+  /** @internal */
   constructor(native: FlowReceiverLike | undefined) {
     super();
     this.#native = native;
