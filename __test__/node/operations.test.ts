@@ -1,15 +1,39 @@
 /** What an operator sees of a node: health, readiness, metrics, its description, admission, and its way out. */
 
+import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import test from "ava";
+import { WebSocket } from "ws";
 import { Admission } from "../../ts/node/admission.ts";
 import { CONFIG_KEYS } from "../../ts/node/index.ts";
 import { latenessHistogram } from "../../ts/node/lateness-histogram.ts";
 import { LoadMeter } from "../../ts/node/load-meter.ts";
-import { eventually, GUILD, TestClient, TestNode, TRACK } from "./harness.ts";
+import { eventually, GUILD, PASSWORD, TestClient, TestNode, TRACK } from "./harness.ts";
 
 /** Asks the node's HTTP side. */
 async function get(node: TestNode, path: string, method = "GET"): Promise<Response> {
   return await fetch(`http://127.0.0.1:${node.node.port}${path}`, { method });
+}
+
+/** As much of an OpenAPI description as is looked at here. */
+interface Description {
+  paths: Record<string, { get: { responses: Record<number, Documented> } }>;
+}
+
+interface Documented {
+  content?: { "application/json": { schema: object } };
+}
+
+/** Asks for a WebSocket and gives the refusal. */
+async function upgrade(node: TestNode, headers: Record<string, string>) {
+  const socket = new WebSocket(node.node.url, { headers });
+  socket.on("error", () => undefined);
+  const [, response] = (await once(socket, "unexpected-response")) as [unknown, IncomingMessage];
+  let text = "";
+  for await (const chunk of response) text += chunk;
+  return { status: response.statusCode, body: JSON.parse(text) as unknown };
 }
 
 /** Metrics by name and labels. */
@@ -37,6 +61,35 @@ test("health, readiness and the description answer without a password", async (t
   t.is(description.openapi, "3.1.0");
   for (const path of Object.keys(description.paths).filter((path) => path !== "/v1/ws")) {
     t.is((await get(node, path)).status, 200, path);
+  }
+});
+
+test("the description is OpenAPI, says another program, and what is answered fits it", async (t) => {
+  await using node = await TestNode.start();
+  const description: Description & Record<string, unknown> = JSON.parse(
+    await (await get(node, "/openapi.json")).text(),
+  );
+  const { valid, errors } = await new Validator().validate(description);
+  t.true(valid, JSON.stringify(errors));
+  const broken = { ...description, paths: { ...description.paths, healthz: { get: 1 } } };
+  t.false((await new Validator().validate(broken)).valid);
+  const ajv = new Ajv2020();
+  for (const path of ["/healthz", "/readyz", "/openapi.json"]) {
+    const answer = await get(node, path);
+    const { content } = description.paths[path]?.get.responses[answer.status] ?? {};
+    const fits = ajv.validate(content?.["application/json"].schema ?? false, await answer.json());
+    t.true(fits, `${path}: ${ajv.errorsText()}`);
+  }
+  const refused = [
+    { headers: {}, status: 401 },
+    { headers: { Authorization: PASSWORD }, status: 400 },
+  ];
+  for (const { headers, status } of refused) {
+    const answer = await upgrade(node, headers);
+    t.is(answer.status, status);
+    const { content } = description.paths["/v1/ws"]?.get.responses[status] ?? {};
+    const schema = content?.["application/json"].schema ?? false;
+    t.true(ajv.validate(schema, answer.body), ajv.errorsText());
   }
 });
 
