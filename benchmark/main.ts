@@ -6,7 +6,7 @@ import { cpus, release, totalmem } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { memory, transcode } from "./experiments/cost.ts";
+import { memory, shared, transcode } from "./experiments/cost.ts";
 import { density } from "./experiments/density.ts";
 import type { Context, Experiment, Section, Size } from "./experiments/experiment.ts";
 import { blocked, lateness } from "./experiments/lateness.ts";
@@ -26,6 +26,7 @@ const EXPERIMENTS: readonly Experiment[] = [
   density,
   memory,
   transcode,
+  shared,
   first,
   startup,
   dave,

@@ -61,15 +61,23 @@ export type {
   AudioBatch,
   AudioListener,
   AudioOutput,
+  EncoderOptions,
+  EncodingStats,
   FlowReceiver,
   FlowReceiverLike,
   PcmFormat,
   PcmSampleRate,
+  PcmShape,
+  PushingFlow,
+  PushRequest,
   ReceiveEvent,
   ReceiveRequest,
   ReceiveStats,
   RecordedFile,
   RecordRequest,
+  Stream,
+  StreamLike,
+  SubscribingFlow,
   UserReceiveStats,
 } from "./native/index.ts";
 export { Engine, type Flow, type TransportAddresses, type UdpAddress } from "./native/index.ts";
@@ -153,6 +161,7 @@ export {
   type UserChoice,
   VoiceReceiver,
 } from "./voice/receive/voice-receiver.ts";
+export { SharedPlayer } from "./voice/shared-player.ts";
 export type { AudioSource, FrameSource } from "./voice/sources.ts";
 export {
   type CreateUdp,

@@ -113,8 +113,16 @@ export class FakeFlow implements FlowLike {
   setVolume(volume: number): void {
     this.volumes.push(volume);
   }
+  openPush(): void {}
+  endPush(): void {}
+  setEncoder(): void {}
+  subscribe(): void {}
 
   pushFrames(): number {
+    return 0;
+  }
+
+  pushPcm(): number {
     return 0;
   }
 

@@ -160,7 +160,8 @@ test("the lateness histogram adds the pacers up and counts upwards", (t) => {
       { boundUs: 20_000, count: 9 },
     ],
   };
-  const pacer = { flows: 0, loadPermille: 0, sent: 0, skipped: 0, wakeups: 0, lateness };
+  const counters = { flows: 0, loadPermille: 0, sent: 0, skipped: 0, wakeups: 0 };
+  const pacer = { ...counters, lateness, realtime: false };
   const lines = latenessHistogram([pacer, pacer]).split("\n");
   const name = "cadenza_packet_lateness_seconds";
   t.true(lines.includes(`${name}_bucket{le="0.00025"} 8`));

@@ -15,7 +15,13 @@ function fakeEngine(): EngineLike {
   });
   return {
     createFlow: () => flow,
-    stats: () => ({ flows: 0, pacers: [], eventsDropped: 0 }),
+    createStream: () => flow,
+    stats: () => ({
+      flows: 0,
+      pacers: [],
+      encoding: { complexityCap: 10, busyPermille: 0, lowered: 0 },
+      eventsDropped: 0,
+    }),
     close: async () => undefined,
   };
 }

@@ -1,4 +1,4 @@
-/** What a call costs: memory while it plays, rests and encodes; and encoding itself. */
+/** What a call costs: memory while it plays, rests and encodes; encoding itself; one stream for many calls. */
 
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
@@ -6,13 +6,14 @@ import type { Contender } from "../harness/contenders.ts";
 import { type Entry, inTurn, type Result } from "../harness/rounds.ts";
 import { type Spread, spread } from "../harness/statistics.ts";
 import type { Context, Experiment, Figures, Section, Size } from "./experiment.ts";
-import { show } from "./experiment.ts";
+import { find, show } from "./experiment.ts";
 
 const ROUNDS: Record<Size, number> = { full: 5, quick: 2, smoke: 1 };
 const SECONDS: Record<Size, number> = { full: 8, quick: 2, smoke: 0.5 };
 const MEMORY_CALLS: Record<Size, number> = { full: 500, quick: 200, smoke: 8 };
 /** Few enough that no sender lacks time for its encoding. */
 const ENCODE_CALLS: Record<Size, number> = { full: 40, quick: 20, smoke: 2 };
+const SHARED_CALLS: Record<Size, number> = { full: 100, quick: 100, smoke: 4 };
 
 /** Memory per playing, idle and encoding call. */
 export const memory: Experiment = {
@@ -115,6 +116,49 @@ export const transcode: Experiment = {
       ],
       plots: [],
       figures,
+      data: results,
+    };
+  },
+};
+
+/** Many calls on one encoded stream against as many that each encode. */
+export const shared: Experiment = {
+  name: "shared",
+  async run(context: Context): Promise<Section> {
+    const { size, stage, tell } = context;
+    const calls = SHARED_CALLS[size];
+    const seconds = SECONDS[size];
+    const contender = find(context, "cadenza");
+    const other = find(context, "@discordjs/voice");
+    const base = (who: Contender) => ({ contender: who, calls, seconds });
+    const entries: Entry[] = contender
+      ? [
+          { ...base(contender), label: "cadenza: separate", work: "encode" },
+          { ...base(contender), label: "cadenza: one stream", work: "shared" },
+          ...(other
+            ? [{ ...base(other), label: "@discordjs/voice: one player", work: "shared" as const }]
+            : []),
+        ]
+      : [];
+    const results = await inTurn(stage, entries, ROUNDS[size], tell);
+    const rows = results.map((result) => [
+      result.label,
+      result.calls,
+      result.failure ?? show(spread(result.rounds.map((round) => round.cores)), 3),
+      show(result.cpuUsPerPacket, 2),
+      show(result.lateShare, 2, 100),
+    ]);
+    return {
+      name: "shared",
+      title: "One stream for many calls",
+      method:
+        "The same samples encoded by each call for itself, and encoded once for all of them. Lateness is that of " +
+        "packets; separate encoders may not keep up with real time on a small machine, which costs complexity first.",
+      tables: [{ columns: ["what", "calls", "cores", "CPU µs/packet", "late > 20 ms, %"], rows }],
+      plots: [],
+      figures: Object.fromEntries(
+        results.map((result) => [`${result.label}: CPU µs/packet`, result.cpuUsPerPacket]),
+      ),
       data: results,
     };
   },

@@ -3,7 +3,7 @@
 import { Engine, type VoiceConnection, VoiceManager } from "../../ts/index.ts";
 import { config, credentialsOf, forEachCall, loaded, nowNs, on, say } from "./common.mjs";
 
-const engine = new Engine({ pacers: config.pacers ?? 1 });
+const engine = new Engine({ pacers: config.pacers ?? 1, maxPacers: config.pacers ?? 1 });
 const manager = new VoiceManager({
   userId: credentialsOf(1).userId,
   engine,
@@ -26,6 +26,7 @@ await forEachCall(async (call) => {
   joined.push(connection);
   if (config.work === "play" || config.work === "encode") play(connection);
 }, config.joins ?? 50);
+if (config.work === "shared") share();
 on("stats", () => say({ stats: engine.stats() }));
 on("play", () => {
   const first = joined[0];
@@ -40,4 +41,15 @@ function play(connection: VoiceConnection): number {
   // Samples are shorter than some measurements.
   if (config.work === "encode") connection.player.once("trackEnd", () => play(connection));
   return track;
+}
+
+/** All calls play one stream, which is encoded once. */
+function share(): void {
+  const stream = manager.createSharedPlayer();
+  const again = (): void => {
+    stream.player.play({ kind: "file", path: config.wav });
+  };
+  stream.player.on("trackEnd", again);
+  for (const connection of joined) stream.add(connection);
+  again();
 }

@@ -3,7 +3,7 @@
 export interface SenderConfig {
   calls: number;
   /** What the calls do. */
-  work: "play" | "idle" | "encode" | "first";
+  work: "play" | "idle" | "encode" | "shared" | "first";
   endpoint: string;
   /** PEM of the gateway's certificate; empty for a plain gateway. */
   certificate: string;

@@ -1,5 +1,5 @@
 // @discordjs/voice under Node 22: a real AudioPlayer for each call, with Opus frames that are ready to send, its
-// lightest way.
+// lightest way. With `shared`, one player for all connections.
 
 import { createReadStream } from "node:fs";
 import { createRequire } from "node:module";
@@ -36,6 +36,11 @@ await forEachCall(async (call) => {
   connections.push(connection);
   if (config.work === "play" || config.work === "encode") play(connection);
 }, config.joins);
+if (config.work === "shared") {
+  const player = newPlayer();
+  for (const connection of connections) connection.subscribe(player);
+  player.play(samples());
+}
 on("play", () => {
   say({ playedNs: nowNs() });
   play(connections[0]);

@@ -32,6 +32,8 @@ export function toFlowEvent(event: BindingEvent): FlowEvent | undefined {
       return { type: "track_stalled", track, forMs: event.forMs ?? 0 };
     case "track_metadata":
       return { type: "track_metadata", track, metadata: toMetadata(event) };
+    case "track_starved":
+      return { type: "track_starved", track };
     case "drained":
       return { type: "drained" };
     case "frames_wanted":

@@ -10,7 +10,7 @@ export type {
   DaveState,
   DaveStatus,
 } from "./dave.ts";
-export { Engine, Flow } from "./engine.ts";
+export { Engine } from "./engine.ts";
 export type {
   ChannelMixSettings,
   DistortionSettings,
@@ -24,6 +24,14 @@ export type {
   TimescaleSettings,
 } from "./filters.ts";
 export { FilterError, resolveFilters, resolveVolume } from "./filters.ts";
+export { Flow, Stream } from "./flow.ts";
+export type {
+  EncoderOptions,
+  EncodingStats,
+  PcmShape,
+  PushingFlow,
+  PushRequest,
+} from "./push.ts";
 export {
   type AudioListener,
   type AudioOutput,
@@ -38,6 +46,7 @@ export {
   type RecordRequest,
   type UserReceiveStats,
 } from "./receive.ts";
+export type { StreamLike, SubscribingFlow } from "./stream.ts";
 export type { TransportAddresses, UdpAddress } from "./transport.ts";
 export type {
   EngineLike,

@@ -1,8 +1,9 @@
 /** The shapes that cross between TypeScript and the Rust engine, and the interfaces a fake can stand in for. */
 
 import type { DaveFlow, DaveFlowEvent } from "./dave.ts";
-import type { FilterSettings } from "./filters.ts";
+import type { EncoderOptions, EncodingStats } from "./push.ts";
 import type { FlowReceiverLike } from "./receive.ts";
+import type { StreamLike, SubscribingFlow } from "./stream.ts";
 import type { TransportAddresses } from "./transport.ts";
 
 /** A transport encryption mode, spelled as on the wire. */
@@ -18,8 +19,18 @@ export type SourceSpec = { kind: "file"; path: string } | { kind: "http"; url: s
 
 /** Options of an {@link EngineLike}; all are read once at the start. */
 export interface EngineOptions {
-  /** Sending threads. Default 1; one carries thousands of calls. */
+  /** Sending threads in use from the start, 1 to 16. Default 1; one carries thousands of calls. */
   pacers?: number;
+  /**
+   * Sending threads at most, up to 16. Another comes into use when the busiest works more than 70 % of its
+   * time. Default: as many as the machine has cores, at most 4.
+   */
+  maxPacers?: number;
+  /**
+   * Lets sending threads go before all ordinary ones (`SCHED_FIFO`), where the system permits it and while
+   * they work less than 85 % of their time. Default false.
+   */
+  realtime?: boolean;
   /** Threads that demux, decode and encode. Default: 2. */
   decodeWorkers?: number;
   /** Lets HTTP sources reach loopback, link-local and private addresses. Default false. */
@@ -53,7 +64,7 @@ export interface PlayRequest {
   startMs?: number;
   /** Where to end, in milliseconds of source time. Default: the end of the source. */
   endMs?: number;
-  encoder?: { bitrate?: number; complexity?: number };
+  encoder?: EncoderOptions;
 }
 
 /** What was found in a source. */
@@ -89,6 +100,8 @@ export type FlowEvent =
   | { type: "track_failed"; track: number; code: string; message: string }
   | { type: "track_stalled"; track: number; forMs: number }
   | { type: "track_metadata"; track: number; metadata: StreamMetadata }
+  /** A pushed track ran dry: whoever pushes is late. Once until frames come again. */
+  | { type: "track_starved"; track: number }
   | { type: "drained" }
   | { type: "frames_wanted"; count: number }
   | DaveFlowEvent;
@@ -133,41 +146,33 @@ export interface PacerStats {
   skipped: number;
   wakeups: number;
   lateness: LatenessSummary;
+  /** Whether it goes before ordinary threads (`SCHED_FIFO`). */
+  realtime: boolean;
 }
 
 /** The whole engine. */
 export interface EngineStats {
   flows: number;
   pacers: PacerStats[];
+  encoding: EncodingStats;
   eventsDropped: number;
 }
 
 /** The native side of one call. */
-export interface FlowLike extends DaveFlow {
+export interface FlowLike extends StreamLike, SubscribingFlow, DaveFlow {
   /** What others send; absent where only sending is possible. */
   readonly receiver?: FlowReceiverLike;
   openTransport(target: TransportTarget): void;
   startSession(session: SessionKeys): void;
   closeTransport(): void;
-  play(request: PlayRequest): void;
-  stop(): void;
-  setPaused(paused: boolean): void;
-  seek(positionMs: number): void;
-  /** Replaces all filters of what plays and of what comes; heard within 60 ms. */
-  setFilters(filters: FilterSettings | undefined): void;
-  /** Sets the volume, 0 to 10, where 1 changes nothing; heard within 60 ms. */
-  setVolume(volume: number): void;
-  /** Hands 20 ms Opus packets to the flow; returns how many were taken. */
-  pushFrames(frames: readonly Uint8Array[]): number;
-  stats(): FlowStats | undefined;
   /** Both ends of the open transport; undefined where there is none. */
   addresses(): TransportAddresses | undefined;
-  close(): void;
 }
 
 /** The native engine: threads that pace, decode and read. */
 export interface EngineLike {
   createFlow(onEvent: (event: FlowEvent) => void): FlowLike;
+  createStream(onEvent: (event: FlowEvent) => void): StreamLike;
   stats(): EngineStats;
   close(): Promise<void>;
 }

@@ -10,6 +10,7 @@ import {
   type VoiceCredentials,
   VoiceGateway,
 } from "../gateway/index.ts";
+import type { StreamLike } from "../native/stream.ts";
 import type {
   FlowEvent,
   FlowLike,
@@ -124,6 +125,11 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
   /** Frames from the gateway that could not be understood. */
   get badFrames(): number {
     return this.gateway.badFrames;
+  }
+
+  /** Plays what a stream plays until the player is used; a {@link SharedPlayer} calls it. */
+  subscribe(stream: StreamLike | undefined): void {
+    this.#flow.subscribe(stream);
   }
 
   /** Counters of the native side alone; see {@link VoiceConnection.statistics}. */

@@ -12,6 +12,7 @@ import type { Factories } from "./factories.ts";
 import { parseVoiceServer, parseVoiceState } from "./main-gateway-events.ts";
 import { MainGatewayLink, type VoiceStateUpdatePayload } from "./main-gateway-link.ts";
 import { type GatewayOptions, resolveGatewayOptions } from "./options.ts";
+import { SharedPlayer } from "./shared-player.ts";
 
 /** Options of a {@link VoiceManager}. */
 export interface VoiceManagerOptions {
@@ -100,6 +101,14 @@ export class VoiceManager implements Iterable<VoiceConnection> {
     made = connection;
     this.#connections.set(guildId, connection);
     return connection;
+  }
+
+  /** A player for any number of connections, which encodes once for all of them. */
+  createSharedPlayer(): SharedPlayer {
+    if (this.#closed)
+      throw new CadenzaError("manager_closed", "The voice manager has been closed.");
+    this.#engine ??= Engine.shared();
+    return new SharedPlayer(this.#engine);
   }
 
   /** The connection of a guild, if there is one. */

@@ -2,13 +2,8 @@
 
 import { OPUS_CHANNELS, OPUS_FRAME_MS, OPUS_SAMPLE_RATE_HZ } from "../gateway/constants.ts";
 import { type FilterSettings, type ResolvedFilters, resolveFilters } from "../native/filters.ts";
-import type {
-  FlowEvent,
-  FlowLike,
-  PlayRequest,
-  StreamMetadata,
-  TrackInfo,
-} from "../native/types.ts";
+import type { StreamLike } from "../native/stream.ts";
+import type { FlowEvent, PlayRequest, StreamMetadata, TrackInfo } from "../native/types.ts";
 import { SafeEmitter } from "../support/emitter.ts";
 import { CadenzaError } from "../support/errors.ts";
 import { checkMs, checkPlayOptions, checkSource } from "./checks.ts";
@@ -59,7 +54,7 @@ interface Frames {
 
 /** Plays one track at a time into one call. */
 export class Player extends SafeEmitter<PlayerEvents> {
-  readonly #flow: FlowLike;
+  readonly #flow: StreamLike;
   readonly #speak: (flags: number) => void;
   #track = 0;
   #active: number | undefined;
@@ -77,7 +72,7 @@ export class Player extends SafeEmitter<PlayerEvents> {
    *
    * @internal
    */
-  constructor(flow: FlowLike, speak: (flags: number) => void) {
+  constructor(flow: StreamLike, speak: (flags: number) => void) {
     super();
     this.#flow = flow;
     this.#speak = speak;

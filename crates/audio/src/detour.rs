@@ -152,6 +152,15 @@ impl Detour {
         Ok(back)
     }
 
+    /// Takes on new encoder settings: at once while something is encoded, and for later.
+    pub(crate) fn set_encoder(&mut self, settings: &EncoderSettings) -> Result<(), AudioError> {
+        self.encoder = *settings;
+        match &mut self.way {
+            Some(way) => way.renderer.set_encoder(settings),
+            None => Ok(()),
+        }
+    }
+
     /// As [`Renderer::keep`].
     pub(crate) fn keep(&mut self, frames: usize) {
         let surplus = self.made.len().saturating_sub(frames);

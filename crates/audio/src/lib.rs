@@ -29,6 +29,7 @@ mod packets;
 mod passthrough;
 mod pcm_stream;
 mod probe;
+mod raw_pcm;
 pub mod record;
 mod renderer;
 pub mod resample;
@@ -38,6 +39,7 @@ mod transcode;
 
 pub use error::{AudioError, AudioErrorCode};
 pub use options::{EncoderSettings, FrameInfo, OpenOptions, Signal, TrackInfo};
+pub use raw_pcm::{PcmFormat, SampleType};
 pub use source::{ByteSource, ProbeHint};
 pub use track::Track;
 

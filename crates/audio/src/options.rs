@@ -20,14 +20,21 @@ pub struct OpenOptions {
     pub from_first: bool,
 }
 
-/// Settings of the Opus encoder.
+/// Settings of the Opus encoder. All of them may change while a track plays.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct EncoderSettings {
     /// Bits per second, 6,000 to 510,000. Default 128,000. Values outside are clamped.
     pub bitrate: u32,
     /// Computational effort, 0 to 10. Default 10. Cost on one core per frame: 44 µs at 0, 110 µs at 10.
     pub complexity: u8,
-    /// What the sound is; steers libopus. Default [`Signal::Audio`].
+    /// Puts a coarse copy of each frame into the next one, for receivers that lost it. Default
+    /// `false`. Only speech at low rates has room for it; libopus goes over to that mode when the
+    /// expected loss asks for it, except for [`Signal::Music`].
+    pub fec: bool,
+    /// Share of packets that gets lost on the way, 0 to 100. Default 0. Steers how much redundancy
+    /// the encoder spends.
+    pub expected_loss_percent: u8,
+    /// What the sound is; steers libopus. Default [`Signal::Auto`].
     pub signal: Signal,
 }
 
@@ -36,7 +43,9 @@ impl Default for EncoderSettings {
         EncoderSettings {
             bitrate: 128_000,
             complexity: 10,
-            signal: Signal::Audio,
+            fec: false,
+            expected_loss_percent: 0,
+            signal: Signal::Auto,
         }
     }
 }
@@ -44,10 +53,13 @@ impl Default for EncoderSettings {
 /// What kind of sound the encoder is tuned for.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Signal {
-    /// Faithful to the source: music and everything mixed.
+    /// libopus listens and decides, faithful to the source.
     #[default]
-    Audio,
-    /// Speech: intelligible at low rates.
+    Auto,
+    /// Music and everything mixed.
+    Music,
+    /// Speech: intelligible at low rates. A track that begins with it is also tuned for speech as a
+    /// whole; changed to while a track plays, it steers the choice of modes alone.
     Voice,
 }
 

@@ -6,6 +6,7 @@ use crate::decode::{Block, MediaReader};
 use crate::error::AudioError;
 use crate::mix::Mixer;
 use crate::opus_pcm::OpusPcm;
+use crate::raw_pcm::RawPcm;
 use crate::resample::Resampler;
 
 /// Samples at 48 kHz in a millisecond.
@@ -15,6 +16,7 @@ const SAMPLES_PER_MS: i64 = 48;
 pub(crate) enum PcmSource {
     Media(Box<MediaReader>),
     Opus(Box<OpusPcm>),
+    Raw(Box<RawPcm>),
 }
 
 impl PcmSource {
@@ -22,6 +24,7 @@ impl PcmSource {
         match self {
             PcmSource::Media(reader) => reader.next_block(),
             PcmSource::Opus(reader) => reader.next_block(),
+            PcmSource::Raw(reader) => reader.next_block(),
         }
     }
 
@@ -29,6 +32,7 @@ impl PcmSource {
         match self {
             PcmSource::Media(reader) => reader.seek(target, rate),
             PcmSource::Opus(reader) => reader.seek(target),
+            PcmSource::Raw(reader) => Ok(reader.seek(target)),
         }
     }
 }

@@ -129,6 +129,11 @@ impl Renderer {
         Ok(())
     }
 
+    /// Takes on new encoder settings, from the next frame on.
+    pub(crate) fn set_encoder(&mut self, settings: &EncoderSettings) -> Result<(), AudioError> {
+        self.encoder.apply(settings).map_err(codec_failed)
+    }
+
     /// Where sound is to be appended, interleaved stereo.
     pub(crate) fn sound(&mut self) -> &mut Vec<f32> {
         &mut self.sound.samples

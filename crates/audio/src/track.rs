@@ -7,12 +7,13 @@ use crate::error::AudioError;
 use crate::filters::FilterSettings;
 use crate::input::Input;
 use crate::ogg::OggOpus;
-use crate::options::{FrameInfo, OpenOptions, TrackInfo};
+use crate::options::{EncoderSettings, FrameInfo, OpenOptions, TrackInfo};
 use crate::opus_pcm::OpusPcm;
 use crate::packets::{ContainerPackets, OpusPackets};
 use crate::passthrough::{Passed, Passthrough};
 use crate::pcm_stream::PcmSource;
 use crate::probe::{self, Kind};
+use crate::raw_pcm::{PcmFormat, RawPcm};
 use crate::source::{ByteSource, ProbeHint};
 use crate::transcode::Transcode;
 use crate::{MAX_OPUS_FRAME, SAMPLE_RATE};
@@ -81,6 +82,44 @@ impl Track {
             .duration_ms
             .filter(|&ms| is_plausible(ms, byte_len));
         Ok(track)
+    }
+
+    /// Plays samples with nothing around them, as a program makes them. There is no way back in such
+    /// a stream: a seek leaves it where it is.
+    pub fn open_pcm(
+        source: Box<dyn ByteSource>,
+        format: PcmFormat,
+        options: &OpenOptions,
+    ) -> Result<Track, AudioError> {
+        let reader = RawPcm::new(source, format)?;
+        let info = TrackInfo {
+            container: "raw",
+            codec: "pcm",
+            passthrough: false,
+            duration_ms: None,
+            sample_rate: format.sample_rate,
+            channels: format.channels.into(),
+            seekable: false,
+        };
+        let source = PcmSource::Raw(Box::new(reader));
+        let settings = (&options.encoder, &options.filters);
+        let transcode = Transcode::new(source, settings, 0, options.end_ms, true)?;
+        Ok(Track {
+            info,
+            options: options.clone(),
+            way: Way::Transcode(Box::new(transcode)),
+        })
+    }
+
+    /// Takes on new encoder settings, from the next frame on; kept for later while the track passes
+    /// through.
+    pub fn set_encoder(&mut self, settings: &EncoderSettings) -> Result<(), AudioError> {
+        self.options.encoder = *settings;
+        match &mut self.way {
+            Way::Pass(detour) => detour.set_encoder(settings),
+            Way::Transcode(transcode) => transcode.set_encoder(settings),
+            Way::Over => Ok(()),
+        }
     }
 
     /// Writes the next 20 ms Opus packet to `out`; `None` is the end of the track.

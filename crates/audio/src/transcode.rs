@@ -69,6 +69,11 @@ impl Transcode {
         Ok(reached)
     }
 
+    /// As [`Renderer::set_encoder`].
+    pub(crate) fn set_encoder(&mut self, settings: &EncoderSettings) -> Result<(), AudioError> {
+        self.renderer.set_encoder(settings)
+    }
+
     /// As [`Renderer::set_filters`].
     pub(crate) fn set_filters(
         &mut self,

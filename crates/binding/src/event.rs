@@ -206,6 +206,7 @@ impl From<EngineEvent> for BindingEvent {
                 ..Self::track("track_metadata", flow, track)
             },
             EngineEvent::Receiving { flow, event } => Self::receiving(flow, event),
+            EngineEvent::TrackStarved { flow, track } => Self::track("track_starved", flow, track),
             EngineEvent::Drained { flow } => Self::new("drained", flow),
             EngineEvent::FramesWanted { flow, count } => Self {
                 count: Some(count),

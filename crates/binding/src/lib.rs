@@ -11,5 +11,7 @@ mod event;
 mod failure;
 mod filters;
 mod options;
+mod push;
 mod receive;
 mod stats;
+mod streams;

@@ -3,17 +3,22 @@
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
 
-use cadenza_engine::{EncoderSettings, EngineConfig, PlayRequest, SourceSpec, TransportMode};
+use cadenza_engine::{EngineConfig, PlayRequest, SourceSpec, TransportMode};
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 
 use crate::failure::BindingFailure;
+use crate::push::BindingEncoder;
 
 /// Options of the engine; missing ones take the engine's defaults.
 #[napi(object)]
 pub struct BindingEngineOptions {
     /// Sending threads.
     pub pacers: Option<u32>,
+    /// Sending threads at most.
+    pub max_pacers: Option<u32>,
+    /// Whether sending threads go before ordinary ones.
+    pub realtime: Option<bool>,
     /// Threads that demux, decode and encode.
     pub decode_workers: Option<u32>,
     /// Whether HTTP sources may reach loopback and private addresses.
@@ -27,6 +32,12 @@ impl From<BindingEngineOptions> for EngineConfig {
         let mut config = Self::default();
         if let Some(pacers) = options.pacers {
             config.pacers = pacers as usize;
+        }
+        if let Some(pacers) = options.max_pacers {
+            config.max_pacers = pacers as usize;
+        }
+        if let Some(realtime) = options.realtime {
+            config.realtime = realtime;
         }
         if let Some(workers) = options.decode_workers {
             config.decode_workers = workers as usize;
@@ -97,10 +108,8 @@ pub struct BindingPlayRequest {
     pub start_ms: Option<f64>,
     /// Where to end, in milliseconds of source time.
     pub end_ms: Option<f64>,
-    /// Opus bit rate in bits per second.
-    pub bitrate: Option<u32>,
-    /// Opus complexity, 0 to 10.
-    pub complexity: Option<u8>,
+    /// For tracks that are encoded.
+    pub encoder: Option<BindingEncoder>,
 }
 
 impl TryFrom<BindingPlayRequest> for PlayRequest {
@@ -116,13 +125,7 @@ impl TryFrom<BindingPlayRequest> for PlayRequest {
                 ));
             }
         };
-        let mut encoder = EncoderSettings::default();
-        if let Some(bitrate) = request.bitrate {
-            encoder.bitrate = bitrate;
-        }
-        if let Some(complexity) = request.complexity {
-            encoder.complexity = complexity;
-        }
+        let encoder = request.encoder.unwrap_or_default().settings()?;
         Ok(Self {
             track: request.track,
             source,

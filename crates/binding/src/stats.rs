@@ -1,6 +1,8 @@
 //! Statistics as plain JavaScript objects.
 
-use cadenza_engine::{EngineStats, FlowStats, LATENESS_BOUNDS_US, LatenessSummary, PacerStats};
+use cadenza_engine::{
+    EncodingStats, EngineStats, FlowStats, LATENESS_BOUNDS_US, LatenessSummary, PacerStats,
+};
 use napi_derive::napi;
 
 /// Counters and state of one flow.
@@ -114,6 +116,8 @@ pub struct BindingPacerStats {
     pub wakeups: f64,
     /// Lateness of its packets.
     pub lateness: BindingLateness,
+    /// Whether it goes before ordinary threads.
+    pub realtime: bool,
 }
 
 impl From<PacerStats> for BindingPacerStats {
@@ -125,6 +129,28 @@ impl From<PacerStats> for BindingPacerStats {
             skipped: stats.skipped as f64,
             wakeups: stats.wakeups as f64,
             lateness: stats.lateness.into(),
+            realtime: stats.realtime,
+        }
+    }
+}
+
+/// What decoding and encoding cost.
+#[napi(object)]
+pub struct BindingEncodingStats {
+    /// The highest Opus complexity allowed at present.
+    pub complexity_cap: u8,
+    /// Share of the workers' time spent working, 0 to 1000.
+    pub busy_permille: u32,
+    /// Times the complexity was lowered because of load.
+    pub lowered: f64,
+}
+
+impl From<EncodingStats> for BindingEncodingStats {
+    fn from(stats: EncodingStats) -> Self {
+        Self {
+            complexity_cap: stats.complexity_cap,
+            busy_permille: stats.busy_permille,
+            lowered: stats.lowered as f64,
         }
     }
 }
@@ -136,6 +162,8 @@ pub struct BindingEngineStats {
     pub flows: f64,
     /// One entry per sending thread.
     pub pacers: Vec<BindingPacerStats>,
+    /// Decode workers and encoders.
+    pub encoding: BindingEncodingStats,
     /// Events lost because JavaScript did not drain them in time.
     pub events_dropped: f64,
 }
@@ -145,6 +173,7 @@ impl From<EngineStats> for BindingEngineStats {
         Self {
             flows: stats.flows as f64,
             pacers: stats.pacers.into_iter().map(Into::into).collect(),
+            encoding: stats.encoding.into(),
             events_dropped: stats.events_dropped as f64,
         }
     }

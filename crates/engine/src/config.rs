@@ -1,14 +1,23 @@
 //! What can be chosen when an engine starts, and what can be asked to play.
 
-use cadenza_audio::EncoderSettings;
+use cadenza_audio::{EncoderSettings, PcmFormat};
 
 use crate::feed::{FeedConfig, SourceSpec};
+
+/// Sending threads that an engine has at most.
+const MOST_PACERS: usize = 16;
 
 /// Sizes and policies of an engine. All take effect when it starts.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
-    /// Sending threads, 1 to 16. Default 1, which carries thousands of flows.
+    /// Sending threads in use from the start, 1 to 16. Default 1, which carries thousands of flows.
     pub pacers: usize,
+    /// Sending threads at most, up to 16. Another one comes into use when the busiest works more than
+    /// 70 % of its time. Default: as many as the machine has cores, at most 4.
+    pub max_pacers: usize,
+    /// Lets sending threads go before all ordinary ones (`SCHED_FIFO`) while the system permits it and
+    /// they work less than 85 % of their time. Default `false`.
+    pub realtime: bool,
     /// Threads that demux, decode and encode, 1 to 64. Default 2.
     pub decode_workers: usize,
     /// Events that may wait undrained; more are dropped and counted. Default 65,536.
@@ -34,6 +43,8 @@ impl Default for EngineConfig {
     fn default() -> EngineConfig {
         EngineConfig {
             pacers: 1,
+            max_pacers: std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4)),
+            realtime: false,
             decode_workers: 2,
             event_capacity: 65_536,
             allow_private_hosts: false,
@@ -50,7 +61,8 @@ impl Default for EngineConfig {
 impl EngineConfig {
     /// The configuration with every value inside its range.
     pub(crate) fn resolved(mut self) -> EngineConfig {
-        self.pacers = self.pacers.clamp(1, 16);
+        self.pacers = self.pacers.clamp(1, MOST_PACERS);
+        self.max_pacers = self.max_pacers.clamp(self.pacers, MOST_PACERS);
         self.decode_workers = self.decode_workers.clamp(1, 64);
         self.event_capacity = self.event_capacity.clamp(1, 1 << 20);
         self.max_flows = self.max_flows.clamp(1, 1 << 20);
@@ -75,4 +87,27 @@ pub struct PlayRequest {
     pub end_ms: Option<u64>,
     /// For tracks that have to be encoded.
     pub encoder: EncoderSettings,
+}
+
+/// A track whose sound the caller hands over.
+#[derive(Clone, Copy, Debug)]
+pub struct PushRequest {
+    /// Chosen by the caller; comes back in the track's events.
+    pub track: u32,
+    /// What is handed over.
+    pub content: PushContent,
+}
+
+/// What a caller hands over.
+#[derive(Clone, Copy, Debug)]
+pub enum PushContent {
+    /// Opus packets of 20 ms each, sent as they are.
+    Opus,
+    /// Samples, encoded on a decode worker.
+    Pcm {
+        /// Their shape.
+        format: PcmFormat,
+        /// How they are encoded.
+        encoder: EncoderSettings,
+    },
 }

@@ -1,6 +1,8 @@
 //! The engine: threads, flows, and everything that can be asked of them.
 
 mod filters;
+mod pushing;
+mod streams;
 
 use std::net::SocketAddrV4;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +12,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::addresses::TransportAddresses;
 use crate::config::{EngineConfig, PlayRequest};
-use crate::control::{Control, Keys, OpenTransport, PlayingTrack, Pushing, Table};
+use crate::control::{Control, Keys, OpenTransport, PlayingTrack, Table};
 use crate::dave::DavePool;
 use crate::event::{EndReason, EngineEvent, EventQueue, Wake};
 use crate::feed::{FeedHost, LoadRequest};
@@ -66,7 +68,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError::TooManyFlows`], [`EngineError::Busy`], [`EngineError::ShutDown`].
     pub fn create_flow(&self) -> Result<FlowId, EngineError> {
-        self.control.create_flow()
+        self.control.create_flow(None)
     }
 
     /// Ends a flow and everything on it, at once and without silence. Unknown ones are ignored.
@@ -99,6 +101,9 @@ impl Engine {
         let opened = Arc::clone(&handle);
         self.control.with(|table, _| {
             let (entry, pacer) = table.flow(flow)?;
+            if entry.stream.is_some() {
+                return Err(EngineError::WrongKind);
+            }
             let socket = Arc::clone(&handle);
             let link = Link { handle, generation };
             let place = entry.place;
@@ -186,6 +191,7 @@ impl Engine {
             entry.track = Some(PlayingTrack::new(request.track, serial));
             entry.last_serial = Some(serial);
             entry.pushing = None;
+            entry.pcm = None;
             entry.depth = depth;
             Ok((serial, Arc::clone(&entry.shared.epoch), entry.filters))
         })?;
@@ -221,49 +227,29 @@ impl Engine {
         self.control.with(|table, _| {
             if let Ok((entry, _)) = table.flow(flow) {
                 entry.shared.request_pause(paused);
-                poke(table, flow);
+                table.poke(flow);
             }
         });
     }
 
     /// Moves the playing track to a position in source time; frames queued before are discarded.
+    /// Without effect on tracks whose sound is pushed.
     pub fn seek(&self, flow: FlowId, position_ms: u64) {
         let feeds = self.feeds();
         let target = self.control.with(|table, _| {
             let (entry, _) = table.flow(flow).ok()?;
-            let serial = entry.track.as_ref()?.serial;
+            let playing = entry.track.as_ref()?;
+            if playing.pushed {
+                return None;
+            }
+            let serial = playing.serial;
             let epoch = entry.shared.request_seek(position_ms);
-            poke(table, flow);
+            table.poke(flow);
             Some((serial, epoch))
         });
         if let (Some(feeds), Some((serial, epoch))) = (&*feeds, target) {
             feeds.seek(flow, serial, position_ms, epoch);
         }
-    }
-
-    /// Queues 20 ms Opus packets from outside; returns how many were taken, from the front.
-    ///
-    /// None are taken while a track plays. Packets longer than 1275 bytes and empty ones are taken,
-    /// dropped and counted among the send errors.
-    pub fn push_frames(&self, flow: FlowId, frames: &[&[u8]]) -> usize {
-        self.control.with(|table, _| {
-            let Ok((entry, _)) = table.flow(flow) else {
-                return 0;
-            };
-            if frames.is_empty() || entry.track.is_some() {
-                return 0;
-            }
-            if entry.pushing.is_none() && self.begin_pushing(table, flow).is_err() {
-                return 0;
-            }
-            let Ok((entry, _)) = table.flow(flow) else {
-                return 0;
-            };
-            let taken = entry.push_frames(frames);
-            entry.shared.note_push();
-            poke(table, flow);
-            taken
-        })
     }
 
     /// Counters and state of a flow; `None` when there is no such flow.
@@ -273,7 +259,17 @@ impl Engine {
 
     /// Counters of the whole engine.
     pub fn stats(&self) -> EngineStats {
-        self.control.stats()
+        let mut stats = self.control.stats();
+        if let Some(feeds) = &*self.feeds() {
+            stats.encoding = feeds.encoding_stats();
+        }
+        stats
+    }
+
+    /// Moves up to `flows` flows from one pacer to another, playing ones first, as the engine does by
+    /// itself when a pacer is busy. They keep their grid; no packet is lost.
+    pub fn move_flows(&self, from: usize, to: usize, flows: usize) {
+        self.control.move_flows(from, to, flows);
     }
 
     /// Moves up to `max` waiting events to `out`, oldest first.
@@ -300,17 +296,6 @@ impl Engine {
         &self.receive
     }
 
-    fn begin_pushing(&self, table: &mut Table, flow: FlowId) -> Result<(), EngineError> {
-        let (producer, queue) = frame_queue(self.queue_bytes);
-        let depth = queue.depth();
-        let feed = Box::new(Feed::new(queue, FeedKind::Pushed, 0));
-        install_feed(table, flow, feed)?;
-        let (entry, _) = table.flow(flow)?;
-        entry.pushing = Some(Pushing::new(producer));
-        entry.depth = depth;
-        Ok(())
-    }
-
     fn feeds(&self) -> MutexGuard<'_, Option<FeedHost>> {
         self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -327,16 +312,8 @@ fn install_feed(table: &mut Table, flow: FlowId, feed: Box<Feed>) -> Result<(), 
     let place = entry.place;
     pacer.send(Command::Feed { place, feed })?;
     entry.has_feed = true;
+    table.unsubscribe(flow);
     Ok(())
-}
-
-/// Lets the pacer look at the flow's shared state, unless it is about to anyway.
-fn poke(table: &mut Table, flow: FlowId) {
-    if let Ok((entry, pacer)) = table.flow(flow)
-        && entry.shared.take_poke()
-    {
-        pacer.send_always(Command::Poke { place: entry.place });
-    }
 }
 
 fn random_seed() -> Result<SessionSeed, EngineError> {

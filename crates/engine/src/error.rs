@@ -20,6 +20,9 @@ pub enum EngineError {
     /// A recording that cannot be carried out as asked.
     #[error("the recording is not possible: {0}")]
     InvalidRecording(&'static str),
+    /// Samples have 1 to 8 channels at 4,000 to 384,000 Hz.
+    #[error("samples of this shape cannot be played: use 1 to 8 channels at 4,000 to 384,000 Hz")]
+    InvalidFormat,
     /// A session needs a socket; open a transport first.
     #[error("the flow has no open transport")]
     NoTransport,
@@ -38,6 +41,9 @@ pub enum EngineError {
     /// A flow has a limited number of recordings at a time; stop one first.
     #[error("the flow has as many recordings as it may have")]
     TooManyRecordings,
+    /// A stream has no transport, and only a stream can be subscribed to.
+    #[error("a stream has no transport, and only a stream can be subscribed to")]
+    WrongKind,
     /// The flow was destroyed or never existed.
     #[error("there is no such flow")]
     UnknownFlow,
@@ -51,6 +57,7 @@ impl EngineError {
             EngineError::FilterOutOfRange(_) => "filter_out_of_range",
             EngineError::DaveVersion => "dave_version_unsupported",
             EngineError::InvalidRecording(_) => "invalid_argument",
+            EngineError::InvalidFormat => "invalid_format",
             EngineError::NoTransport => "no_transport",
             EngineError::ShutDown => "engine_closed",
             EngineError::SocketFailed(_) => "socket_failed",
@@ -58,6 +65,7 @@ impl EngineError {
             EngineError::TooManyFlows => "too_many_flows",
             EngineError::TooManyRecordings => "too_many_recordings",
             EngineError::UnknownFlow => "unknown_flow",
+            EngineError::WrongKind => "wrong_kind",
         }
     }
 }

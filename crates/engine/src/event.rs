@@ -91,16 +91,24 @@ pub enum EngineEvent {
         /// What the source says.
         metadata: StreamMetadata,
     },
+    /// A pushed track should sound, but whoever pushes is late. Once until frames come again.
+    TrackStarved {
+        /// The flow.
+        flow: FlowId,
+        /// The track's number.
+        track: u32,
+    },
     /// Five silence frames are out and nothing more is to be sent.
     Drained {
         /// The flow.
         flow: FlowId,
     },
-    /// Pushed frames are running low.
+    /// Pushed sound is running low: for Opus frames below 400 ms, for samples below 500 ms. Also told
+    /// when a stream is opened, and after a push that left it low.
     FramesWanted {
         /// The flow.
         flow: FlowId,
-        /// How many would fit.
+        /// How many frames of 20 ms would fit.
         count: u32,
     },
     /// News of end-to-end encryption.

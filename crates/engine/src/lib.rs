@@ -13,7 +13,7 @@
 //! A pacer thread never allocates, frees, locks, logs, reads a source, decodes or waits for anything
 //! but time. Linux only: it sleeps with `clock_nanosleep` and polls with `epoll`.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 // Set by scripts/sanitize.sh: the compiler then checks that a tick makes no call that can wait.
 #![cfg_attr(cadenza_rtsan, feature(sanitize))]
 
@@ -35,16 +35,18 @@ mod threads;
 pub mod transport;
 
 pub use cadenza_audio::filters;
-pub use cadenza_audio::{EncoderSettings, TrackInfo};
+pub use cadenza_audio::{EncoderSettings, PcmFormat, SampleType, Signal, TrackInfo};
 pub use cadenza_proto::transport::TransportMode;
 
 pub use addresses::TransportAddresses;
-pub use config::{EngineConfig, PlayRequest};
+pub use config::{EngineConfig, PlayRequest, PushContent, PushRequest};
 pub use engine::Engine;
 pub use error::EngineError;
 pub use event::{EndReason, EngineEvent, Wake};
 pub use feed::{SourceSpec, StreamMetadata};
-pub use stats::{EngineStats, FlowStats, LATENESS_BOUNDS_US, LatenessSummary, PacerStats};
+pub use stats::{
+    EncodingStats, EngineStats, FlowStats, LATENESS_BOUNDS_US, LatenessSummary, PacerStats,
+};
 
 /// Names a flow for as long as the engine lives.
 pub type FlowId = u32;

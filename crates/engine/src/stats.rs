@@ -36,8 +36,21 @@ pub struct EngineStats {
     pub flows: u64,
     /// One entry per sending thread.
     pub pacers: Vec<PacerStats>,
+    /// Decode workers and encoders.
+    pub encoding: EncodingStats,
     /// Events lost because nobody drained them in time, or because a queue towards them was full.
     pub events_dropped: u64,
+}
+
+/// What decoding and encoding cost, and what is done about it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct EncodingStats {
+    /// The highest Opus complexity allowed at present; 10 unless the workers are busy.
+    pub complexity_cap: u8,
+    /// Share of the workers' time that the last quarter second of work took, 0 to 1000.
+    pub busy_permille: u32,
+    /// Times the complexity was lowered because of load.
+    pub lowered: u64,
 }
 
 /// Counters of one sending thread.
@@ -55,6 +68,8 @@ pub struct PacerStats {
     pub wakeups: u64,
     /// How late its packets left.
     pub lateness: LatenessSummary,
+    /// Whether the thread goes before ordinary ones (`SCHED_FIFO`).
+    pub realtime: bool,
 }
 
 /// How late packets left after they were due. Percentiles are exact to 1/16 of their value.

@@ -4,15 +4,21 @@ use std::io;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use crate::clock::MonotonicClock;
+use crossbeam_channel::{Receiver as EventReceiver, RecvTimeoutError};
+
+use crate::clock::{Clock, MonotonicClock};
 use crate::config::EngineConfig;
 use crate::control::{Control, PacerPort, command_capacity};
 use crate::dave::{DavePool, DaveThreads};
 use crate::event::EventQueue;
-use crate::feed::FeedHost;
+use crate::feed::{FeedEvent, FeedHost};
 use crate::pacer::{Notice, Pacer, PacerConfig, PacerReports, PacerThread};
 use crate::transport::{Receiver, ReceiverPort, Report, UdpHandle, UdpSink, WakeFd};
+
+/// How often the pacers' loads are looked at.
+const BALANCE_EVERY_NS: u64 = 1_000_000_000;
 
 /// Events of feeds that may be under way to control.
 const FEED_EVENTS: usize = 1_024;
@@ -43,7 +49,7 @@ impl Threads {
         let control = Arc::new(OnceLock::<Arc<Control>>::new());
         let mut halves = Vec::new();
         let mut reports = Vec::new();
-        for _ in 0..config.pacers {
+        for _ in 0..config.max_pacers {
             let sizes = PacerConfig {
                 max_flows: config.max_flows,
                 commands: command_capacity(config.max_flows),
@@ -58,7 +64,7 @@ impl Threads {
         let mut pacers = Vec::new();
         let mut ways = Vec::new();
         for (number, (pacer, commands, counters)) in halves.into_iter().enumerate() {
-            match PacerThread::spawn(number, pacer) {
+            match PacerThread::spawn(number, pacer, config.realtime) {
                 Ok(thread) => {
                     let waker = thread.waker();
                     ways.push(PacerPort::new(commands, waker, counters, config.max_flows));
@@ -71,7 +77,8 @@ impl Threads {
                 }
             }
         }
-        let control = Arc::clone(control.get_or_init(|| Arc::new(Control::new(ways, events))));
+        let control =
+            Arc::clone(control.get_or_init(|| Arc::new(Control::new(ways, config.pacers, events))));
         let port = receiver.port();
         let workers = DaveThreads::start(config.dave_workers, &control)
             .and_then(|dave| Ok((dave, start_feeds(config, Arc::clone(&control))?)));
@@ -118,6 +125,7 @@ fn reporter(
                 for pacer in &mut pacers {
                     notices.clear();
                     pacer.read(&mut notices);
+                    control.take_moved(pacer.take_moved());
                     control.take_notices(&notices);
                 }
             }
@@ -134,14 +142,33 @@ fn start_feeds(
     control: Arc<Control>,
 ) -> io::Result<(FeedHost, JoinHandle<()>)> {
     let (sender, receiver) = crossbeam_channel::bounded(FEED_EVENTS);
-    // Ends when the feed host is gone and with it the last sender.
+    let balanced = config.max_pacers > 1;
     let events = thread::Builder::new()
         .name("cadenza-events".to_owned())
-        .spawn(move || {
-            for event in receiver {
-                control.take_feed_event(event);
-            }
-        })?;
+        .spawn(move || take_feed_events(&control, &receiver, balanced))?;
     let feeds = FeedHost::start(config.feeds.clone(), sender)?;
     Ok((feeds, events))
+}
+
+/// Passes on what feeds tell, and looks at the pacers' loads once a second where there are several. Ends
+/// when the feed host is gone and with it the last sender.
+fn take_feed_events(control: &Control, events: &EventReceiver<FeedEvent>, balanced: bool) {
+    if !balanced {
+        return events
+            .iter()
+            .for_each(|event| control.take_feed_event(event));
+    }
+    let mut look_at_ns = MonotonicClock.now_ns() + BALANCE_EVERY_NS;
+    loop {
+        let now_ns = MonotonicClock.now_ns();
+        if now_ns >= look_at_ns {
+            control.rebalance(now_ns);
+            look_at_ns = now_ns + BALANCE_EVERY_NS;
+        }
+        match events.recv_timeout(Duration::from_nanos(look_at_ns - now_ns.min(look_at_ns))) {
+            Ok(event) => control.take_feed_event(event),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
 }

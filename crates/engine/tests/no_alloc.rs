@@ -76,6 +76,47 @@ fn a_tick_with_a_thousand_flows_leaves_the_allocator_alone() {
 }
 
 #[test]
+fn flows_that_change_their_pacer_leave_the_allocator_alone() {
+    let mut benches = [Bench::new(200), Bench::new(200)];
+    for bench in &mut benches {
+        bench.pacer.sink().counting_only.set(true);
+    }
+    let mut producers: Vec<FrameProducer> = (0..200)
+        .map(|_| {
+            let flow = benches[0].flow();
+            benches[0].play(flow, flow)
+        })
+        .collect();
+    // All of them have arrived before the first one leaves.
+    benches[0].run(PERIOD);
+    benches[1].run(PERIOD);
+    let mut touched = 0;
+    for round in 0..200_u32 {
+        for producer in &mut producers {
+            fill(producer, &[1; 160], 0);
+        }
+        let (from, to) = if round < 100 { (0, 1) } else { (1, 0) };
+        for place in [round % 100, 100 + round % 100] {
+            benches[from].command(Command::Leave { place });
+            touched += touched_while(|| benches[from].run(0));
+            benches[from].notices();
+            for flow in benches[from].ports.reports.take_moved() {
+                benches[to].command(Command::Insert { place, flow });
+            }
+        }
+        for bench in &mut benches {
+            touched += touched_while(|| bench.run(PERIOD));
+        }
+    }
+    assert_eq!(touched, 0, "allocations and frees inside ticks");
+    let sent: u64 = benches
+        .iter()
+        .map(|bench| bench.pacer.sink().count.get())
+        .sum();
+    assert!(sent > 39_000, "every flow sends in every period: {sent}");
+}
+
+#[test]
 fn the_counting_allocator_sees_what_it_should() {
     assert_eq!(
         touched_while(|| drop(std::hint::black_box(Box::new([1_u8; 100])))),

@@ -81,6 +81,20 @@ export interface BindingCause {
   cause: string
   /** Packets. */
   count: number
+  /** Begins a track whose sound is pushed. */
+  openPush(flow: number, request: BindingPushRequest): BindingFailure | null
+  /** Hands over samples; returns how many bytes were taken. */
+  pushPcm(flow: number, bytes: Uint8Array): number
+  /** Marks the end of what is pushed. */
+  endPush(flow: number): void
+  /** Changes the encoder of the track that plays. */
+  setEncoder(flow: number, encoder: BindingEncoder): BindingFailure | null
+  /** Creates a stream; a number, or a failure. */
+  createStream(): number | BindingFailure
+  /** Lets a call play what a stream plays. */
+  subscribe(flow: number, stream: number): BindingFailure | null
+  /** Ends a subscription. */
+  unsubscribe(flow: number): void
 }
 
 /** Settings of the channel mix. */
@@ -209,10 +223,38 @@ export interface BindingDistortion {
   scale: number
 }
 
+/** Settings of the Opus encoder; missing ones take the engine's defaults. */
+export interface BindingEncoder {
+  /** Bits per second. */
+  bitrate?: number
+  /** Effort, 0 to 10. */
+  complexity?: number
+  /** In-band forward error correction. */
+  fec?: boolean
+  /** Expected loss, 0 to 100. */
+  expectedLossPercent?: number
+  /** `auto`, `music` or `voice`. */
+  signal?: string
+}
+
+/** What decoding and encoding cost. */
+export interface BindingEncodingStats {
+  /** The highest Opus complexity allowed at present. */
+  complexityCap: number
+  /** Share of the workers' time spent working, 0 to 1000. */
+  busyPermille: number
+  /** Times the complexity was lowered because of load. */
+  lowered: number
+}
+
 /** Options of the engine; missing ones take the engine's defaults. */
 export interface BindingEngineOptions {
   /** Sending threads. */
   pacers?: number
+  /** Sending threads at most. */
+  maxPacers?: number
+  /** Whether sending threads go before ordinary ones. */
+  realtime?: boolean
   /** Threads that demux, decode and encode. */
   decodeWorkers?: number
   /** Whether HTTP sources may reach loopback and private addresses. */
@@ -227,6 +269,8 @@ export interface BindingEngineStats {
   flows: number
   /** One entry per sending thread. */
   pacers: Array<BindingPacerStats>
+  /** Decode workers and encoders. */
+  encoding: BindingEncodingStats
   /** Events lost because JavaScript did not drain them in time. */
   eventsDropped: number
 }
@@ -371,6 +415,10 @@ export interface BindingOutput {
   sampleRate?: number
   /** Channels of decoded sound. Default 2. */
   channels?: number
+  /** All of them added up. */
+  sumUs: number
+  /** How many were at most so late, by bound. */
+  within: Array<BindingWithin>
 }
 
 /** One sending thread. */
@@ -387,6 +435,18 @@ export interface BindingPacerStats {
   wakeups: number
   /** Lateness of its packets. */
   lateness: BindingLateness
+  /** Whether it goes before ordinary threads. */
+  realtime: boolean
+}
+
+/** The shape of pushed samples. */
+export interface BindingPcmFormat {
+  /** `s16le` or `f32le`. */
+  sampleType: string
+  /** Hz. */
+  sampleRate: number
+  /** Interleaved channels. */
+  channels: number
 }
 
 /** One track to play. */
@@ -401,10 +461,18 @@ export interface BindingPlayRequest {
   startMs?: number
   /** Where to end, in milliseconds of source time. */
   endMs?: number
-  /** Opus bit rate in bits per second. */
-  bitrate?: number
-  /** Opus complexity, 0 to 10. */
-  complexity?: number
+  /** For tracks that are encoded. */
+  encoder?: BindingEncoder
+}
+
+/** A track whose sound is pushed. */
+export interface BindingPushRequest {
+  /** Comes back in the track's events. */
+  track: number
+  /** The shape of samples; missing for Opus frames. */
+  pcm?: BindingPcmFormat
+  /** For samples. */
+  encoder?: BindingEncoder
 }
 
 /** What a flow hands over of what it hears. */
@@ -573,5 +641,10 @@ export interface BindingWithin {
   /** The bound, microseconds. */
   boundUs: number
   /** Packets. */
+/** A bound of lateness and the packets within it. */
+export interface BindingWithin {
+  /** Microseconds. */
+  boundUs: number
+  /** Packets at most so late. */
   count: number
 }

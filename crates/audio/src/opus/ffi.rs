@@ -54,7 +54,7 @@ impl Encoder {
     /// Makes an encoder. Settings outside their ranges are clamped.
     pub fn new(settings: &EncoderSettings) -> Result<Encoder, OpusError> {
         let application = match settings.signal {
-            Signal::Audio => sys::OPUS_APPLICATION_AUDIO,
+            Signal::Auto | Signal::Music => sys::OPUS_APPLICATION_AUDIO,
             Signal::Voice => sys::OPUS_APPLICATION_VOIP,
         };
         let mut status: c_int = 0;
@@ -74,8 +74,7 @@ impl Encoder {
             state,
             lookahead: 0,
         };
-        encoder.set_bitrate(settings.bitrate)?;
-        encoder.set_complexity(settings.complexity)?;
+        encoder.apply(settings)?;
         encoder.lookahead = encoder.read_lookahead()?;
         Ok(encoder)
     }
@@ -98,6 +97,23 @@ impl Encoder {
             )
         };
         usize::try_from(written).map_err(|_| OpusError(written))
+    }
+
+    /// Takes on new settings, from the next frame on. Settings outside their ranges are clamped.
+    pub fn apply(&mut self, settings: &EncoderSettings) -> Result<(), OpusError> {
+        self.set_bitrate(settings.bitrate)?;
+        self.set_complexity(settings.complexity)?;
+        let loss = c_int::from(settings.expected_loss_percent.min(100));
+        self.set(sys::OPUS_SET_PACKET_LOSS_PERC_REQUEST, loss)?;
+        let (signal, fec) = match settings.signal {
+            Signal::Auto => (sys::OPUS_AUTO, 1),
+            // 2 keeps music in the mode that suits it even if redundancy finds no room there.
+            Signal::Music => (sys::OPUS_SIGNAL_MUSIC, 2),
+            Signal::Voice => (sys::OPUS_SIGNAL_VOICE, 1),
+        };
+        self.set(sys::OPUS_SET_SIGNAL_REQUEST, signal)?;
+        let fec = if settings.fec { fec } else { 0 };
+        self.set(sys::OPUS_SET_INBAND_FEC_REQUEST, fec)
     }
 
     /// Sets the rate in bits per second, 6,000 to 510,000; acts on the next frame.

@@ -1,5 +1,6 @@
 //! One flow as control knows it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,10 +8,12 @@ use cadenza_audio::filters::FilterSettings;
 use cadenza_proto::transport::TransportMode;
 
 use super::PlayingTrack;
+use crate::FlowId;
 use crate::addresses::TransportAddresses;
 use crate::dave::DaveEntry;
-use crate::flow::FlowShared;
-use crate::frame_queue::{FrameMeta, FrameProducer, MAX_FRAME_LEN, QueueDepth};
+use crate::feed::PcmWriter;
+use crate::flow::{Broadcast, FlowShared, LOW_WATER};
+use crate::frame_queue::{FrameMeta, FrameProducer, MAX_FRAME_LEN, MAX_QUEUED_FRAMES, QueueDepth};
 use crate::stats::FlowStats;
 
 /// Bookkeeping of one flow.
@@ -35,7 +38,20 @@ pub(crate) struct FlowEntry {
     pub(crate) filters: FilterSettings,
     /// End-to-end encryption, once it was asked for.
     pub(crate) dave: Option<DaveEntry>,
+    /// The writing end of pushed samples.
+    pub(crate) pcm: Option<Arc<PcmWriter>>,
+    /// For a stream: its ring, and who reads it.
+    pub(crate) stream: Option<Stream>,
+    /// The stream that this call plays.
+    pub(crate) subscribed_to: Option<FlowId>,
     frames_refused: AtomicU64,
+}
+
+/// The many ends of a stream.
+#[derive(Default)]
+pub(crate) struct Stream {
+    pub(crate) ring: Arc<Broadcast>,
+    pub(crate) subscribers: HashSet<FlowId>,
 }
 
 /// A socket that is open.
@@ -85,6 +101,9 @@ impl FlowEntry {
             pushing: None,
             filters: FilterSettings::default(),
             dave: None,
+            pcm: None,
+            stream: None,
+            subscribed_to: None,
             frames_refused: AtomicU64::new(0),
         }
     }
@@ -115,6 +134,12 @@ impl FlowEntry {
             pushing.pushed_ms = position_ms;
         }
         frames.len()
+    }
+
+    /// How many pushed frames to ask for at once, because few wait after a push.
+    pub(crate) fn wants_more(&self) -> Option<u32> {
+        let waiting = self.pushing.as_ref()?.producer.len();
+        (waiting < LOW_WATER).then_some((MAX_QUEUED_FRAMES - waiting) as u32)
     }
 
     pub(crate) fn stats(&self) -> FlowStats {

@@ -3,9 +3,12 @@
 //! One mutex guards it. Callers, the receive thread and the feed event thread take it briefly and
 //! never wait for a pacer while they hold it; a pacer never takes it.
 
+mod balance;
 mod flow_entry;
 mod pacer_port;
+mod placement;
 mod reports;
+mod streams;
 mod track;
 
 use std::collections::HashMap;
@@ -18,7 +21,8 @@ use crate::stats::{EngineStats, FlowStats};
 use crate::transport::UdpHandle;
 use crate::{EngineError, FlowId};
 
-pub(crate) use flow_entry::{FlowEntry, Keys, OpenTransport, Pushing};
+use balance::{Balance, PacerLoad};
+pub(crate) use flow_entry::{FlowEntry, Keys, OpenTransport, Pushing, Stream};
 pub(crate) use pacer_port::{PacerPort, command_capacity};
 pub(crate) use track::PlayingTrack;
 
@@ -32,6 +36,11 @@ pub(crate) struct Control {
 pub(crate) struct Table {
     pub(crate) flows: HashMap<FlowId, FlowEntry>,
     pub(crate) pacers: Vec<PacerPort>,
+    balance: Balance,
+    /// The pacers' loads when they were last looked at.
+    loads: Vec<PacerLoad>,
+    /// Flows on their way, and the pacer and place where they are to arrive.
+    moving: HashMap<FlowId, (usize, u32)>,
     next_flow: FlowId,
     /// Numbers every feed ever started, so that late news about an earlier one is recognised.
     next_serial: u32,
@@ -39,11 +48,15 @@ pub(crate) struct Table {
 }
 
 impl Control {
-    pub(crate) fn new(pacers: Vec<PacerPort>, events: EventQueue) -> Control {
+    /// `in_use` of the pacers take flows from the start.
+    pub(crate) fn new(pacers: Vec<PacerPort>, in_use: usize, events: EventQueue) -> Control {
         Control {
             table: Mutex::new(Table {
                 flows: HashMap::new(),
                 pacers,
+                balance: Balance::new(in_use),
+                loads: Vec::new(),
+                moving: HashMap::new(),
                 next_flow: 1,
                 next_serial: 1,
                 open: true,
@@ -59,8 +72,9 @@ impl Control {
         result
     }
 
-    pub(crate) fn create_flow(&self) -> Result<FlowId, EngineError> {
-        self.with(|table, _| table.create_flow())
+    /// Makes a flow: the sending side of a call, or of a stream.
+    pub(crate) fn create_flow(&self, stream: Option<Stream>) -> Result<FlowId, EngineError> {
+        self.with(|table, _| table.create_flow(stream))
     }
 
     pub(crate) fn flow_stats(&self, flow: FlowId) -> Option<FlowStats> {
@@ -71,8 +85,12 @@ impl Control {
         let table = self.lock();
         EngineStats {
             flows: table.flows.len() as u64,
-            pacers: table.pacers.iter().map(PacerPort::stats).collect(),
+            pacers: table.pacers[..table.used()]
+                .iter()
+                .map(PacerPort::stats)
+                .collect(),
             events_dropped: self.events.dropped(),
+            ..EngineStats::default()
         }
     }
 
@@ -122,6 +140,8 @@ impl Table {
         self.flow(flow)?;
         let mut entry = self.flows.remove(&flow).ok_or(EngineError::UnknownFlow)?;
         entry.end_track(flow, EndReason::Stopped, events);
+        self.strike(flow, entry.subscribed_to);
+        self.dismiss_subscribers(&mut entry);
         let place = entry.place;
         let pacer = &mut self.pacers[entry.pacer];
         pacer.send_always(Command::Remove { place });
@@ -129,26 +149,27 @@ impl Table {
         Ok(entry)
     }
 
-    fn create_flow(&mut self) -> Result<FlowId, EngineError> {
+    fn create_flow(&mut self, stream: Option<Stream>) -> Result<FlowId, EngineError> {
         if !self.open {
             return Err(EngineError::ShutDown);
         }
-        let emptiest = self
-            .pacers
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, pacer)| pacer.flows());
-        let (number, _) = emptiest.ok_or(EngineError::TooManyFlows)?;
+        let number = self.emptiest();
         let id = self.free_id();
         let pacer = &mut self.pacers[number];
         let place = pacer.take_place()?;
         let shared = Arc::<FlowShared>::default();
-        let flow: Box<Flow<UdpHandle>> = Box::new(Flow::new(id, Arc::clone(&shared)));
+        let for_flow = Arc::clone(&shared);
+        let flow: Box<Flow<UdpHandle>> = Box::new(match &stream {
+            Some(stream) => Flow::stream(id, for_flow, Arc::clone(&stream.ring)),
+            None => Flow::new(id, for_flow),
+        });
         if let Err(error) = pacer.send(Command::Insert { place, flow }) {
             pacer.give_back(place);
             return Err(error);
         }
-        self.flows.insert(id, FlowEntry::new(number, place, shared));
+        let mut entry = FlowEntry::new(number, place, shared);
+        entry.stream = stream;
+        self.flows.insert(id, entry);
         Ok(id)
     }
 

@@ -113,6 +113,13 @@ impl Table {
                     });
                 }
             }
+            Notice::Starved { flow, track } => {
+                if let Some(entry) = self.playing(flow, track) {
+                    let track = entry.track.as_ref().map_or(track, |playing| playing.track);
+                    events.push(EngineEvent::TrackStarved { flow, track });
+                }
+            }
+            Notice::Woke { flow } => self.wake_subscribers(flow),
             Notice::Drained { flow } => {
                 if self.flows.contains_key(&flow) {
                     events.push(EngineEvent::Drained { flow });
@@ -148,6 +155,16 @@ impl Table {
                 code,
                 message,
             } => self.fail_track(feed, track, code, message, events),
+            FeedEvent::Wanted {
+                feed,
+                track,
+                frames,
+            } => {
+                let (flow, count) = (feed, frames);
+                if self.playing(feed, track).is_some() {
+                    events.push(EngineEvent::FramesWanted { flow, count });
+                }
+            }
             // The pacer knows whether it can be heard, and the end is when the last frame is sent.
             FeedEvent::Stalled { .. } | FeedEvent::Ended { .. } => {}
         }
@@ -227,10 +244,12 @@ impl Table {
 
     /// Lets go of the feed on the pacer.
     pub(crate) fn clear_feed(&mut self, flow: FlowId) {
+        self.unsubscribe(flow);
         if let Ok((entry, pacer)) = self.flow(flow)
             && std::mem::take(&mut entry.has_feed)
         {
             entry.pushing = None;
+            entry.pcm = None;
             pacer.send_always(Command::Clear { place: entry.place });
         }
     }

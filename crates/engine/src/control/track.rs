@@ -15,6 +15,8 @@ pub(crate) struct PlayingTrack {
     pub(crate) track: u32,
     /// The engine's own number, different for every `play`.
     pub(crate) serial: u32,
+    /// Whether its sound is handed over from outside; there is no way to seek in that.
+    pub(crate) pushed: bool,
     info: Option<TrackInfo>,
     /// What the source said last and nobody was told yet.
     metadata: Option<StreamMetadata>,
@@ -28,11 +30,22 @@ impl PlayingTrack {
         PlayingTrack {
             track,
             serial,
+            pushed: false,
             info: None,
             metadata: None,
             started: false,
             start_told: false,
             finished: false,
+        }
+    }
+
+    /// A track whose sound is handed over from outside. What is known about it is known at once, or
+    /// told by the feed that encodes it.
+    pub(crate) fn pushed(track: u32, serial: u32, info: Option<TrackInfo>) -> PlayingTrack {
+        PlayingTrack {
+            pushed: true,
+            info,
+            ..PlayingTrack::new(track, serial)
         }
     }
 

@@ -2,7 +2,8 @@
 
 use cadenza_audio::filters::FilterSettings;
 use cadenza_audio::{
-    ByteSource, FrameInfo, MAX_OPUS_FRAME, OpenOptions, ProbeHint, Track, TrackInfo,
+    ByteSource, EncoderSettings, FrameInfo, MAX_OPUS_FRAME, OpenOptions, PcmFormat, ProbeHint,
+    Track, TrackInfo,
 };
 
 use super::error::FeedError;
@@ -28,6 +29,11 @@ pub trait FrameSource: Send {
     fn keep(&mut self, frames: usize) {
         let _ = frames;
     }
+    /// Takes on encoder settings from the next frame on. Sources that encode nothing ignore them.
+    fn set_encoder(&mut self, settings: &EncoderSettings) -> Result<(), FeedError> {
+        let _ = settings;
+        Ok(())
+    }
 }
 
 /// Turns bytes into a [`FrameSource`].
@@ -39,6 +45,15 @@ pub trait OpenFrames: Send + Sync {
         hint: &ProbeHint,
         options: &OpenOptions,
     ) -> Result<Box<dyn FrameSource>, FeedError>;
+}
+
+/// Opens samples that have no container.
+pub(super) fn open_pcm(
+    bytes: Box<dyn ByteSource>,
+    format: PcmFormat,
+    options: &OpenOptions,
+) -> Result<Box<dyn FrameSource>, FeedError> {
+    Ok(Box::new(Track::open_pcm(bytes, format, options)?))
 }
 
 /// Opens sources with `cadenza-audio`.
@@ -79,5 +94,8 @@ impl FrameSource for Track {
 
     fn keep(&mut self, frames: usize) {
         Track::keep(self, frames);
+    }
+    fn set_encoder(&mut self, settings: &EncoderSettings) -> Result<(), FeedError> {
+        Ok(Track::set_encoder(self, settings)?)
     }
 }

@@ -8,12 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use cadenza_audio::{AudioErrorCode, MAX_OPUS_FRAME, OpenOptions};
+use cadenza_audio::{AudioErrorCode, EncoderSettings, MAX_OPUS_FRAME, OpenOptions};
 
 use super::error::{FeedError, code};
-use super::frame_source::FrameSource;
+use super::frame_source::{self, FrameSource};
 use super::http::{HttpReader, HttpSource, Onward};
-use super::pool::Pool;
+use super::live_encoder::LiveEncoder;
+use super::pool::{Close as _, Pool};
+use super::pushed::{PushedPipe, PushedReader};
 use super::{FeedEvent, FeedId, file};
 use crate::frame_queue::{FrameMeta, FrameProducer};
 pub(super) use revision::FilterChange;
@@ -29,6 +31,8 @@ const LOW_QUEUE: usize = 12;
 const FRAME: Duration = Duration::from_millis(20);
 /// How soon a feed looks again while frames wait that are to be passed over.
 const SOON: Duration = Duration::from_millis(8);
+/// Queued frames below which an encoded track that was ahead counts as about to run dry.
+const SHORT_QUEUE: usize = 5;
 /// How soon a feed that waits for a wake-up looks whether anybody still listens.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -42,6 +46,7 @@ pub(super) struct Job {
     pub(super) epoch: u16,
     /// Set once nobody wants events of this feed any more.
     pub(super) cancelled: Arc<AtomicBool>,
+    pub(super) encoder: Arc<LiveEncoder>,
     pub(super) playback: Playback,
 }
 
@@ -49,6 +54,8 @@ pub(super) struct Job {
 pub(super) enum Origin {
     File(PathBuf),
     Http(HttpSource),
+    /// Samples handed over from outside.
+    Pushed(Arc<PushedPipe>),
     /// Refused before anything was opened; the first step reports it.
     Refused(FeedError),
 }
@@ -69,6 +76,12 @@ pub(super) struct Playback {
     opened: bool,
     /// The source time at which the open part of the source begins.
     part_ms: u64,
+    /// The settings the encoder works with.
+    encoder: Option<EncoderSettings>,
+    /// Whether frames pass through as long as no filter changes them.
+    passes: bool,
+    /// Whether the queue has been full since the last seek.
+    was_ahead: bool,
 }
 
 /// An Opus frame; an empty one marks the end.
@@ -137,6 +150,7 @@ impl Job {
         if self.playback.source.is_none() && !self.open(pool)? {
             return Ok(Next::Continue);
         }
+        self.follow_encoder(pool)?;
         for _ in 0..BATCH {
             if !self.bytes_wait() {
                 return Ok(Next::Park(self.until_urgent()));
@@ -152,6 +166,7 @@ impl Job {
             if !self.push(&frame) {
                 self.playback.held = Some(frame);
                 self.keep_unplayed()?;
+                self.playback.was_ahead = true;
                 return Ok(Next::Park(self.until_half_empty().min(pool.longest_park())));
             }
             self.publish_revision(false);
@@ -162,10 +177,33 @@ impl Job {
         Ok(Next::Continue)
     }
 
+    /// Gives the encoder the settings wanted at present, within the effort that is allowed.
+    fn follow_encoder(&mut self, pool: &Pool) -> Result<(), FeedError> {
+        let effort = pool.effort();
+        let playback = &mut self.playback;
+        let encodes = !playback.passes || !self.options.filters.is_neutral();
+        if encodes && playback.was_ahead && self.producer.unplayed() < SHORT_QUEUE {
+            playback.was_ahead = false;
+            effort.note_short();
+        }
+        let mut settings = self.encoder.load();
+        settings.complexity = settings.complexity.min(effort.cap());
+        if playback.encoder == Some(settings) {
+            return Ok(());
+        }
+        playback.encoder = Some(settings);
+        match &mut playback.source {
+            Some(source) => contained(|| source.set_encoder(&settings)),
+            None => Ok(()),
+        }
+    }
+
     /// Whether a decoder call will most likely not have to wait for bytes.
     fn bytes_wait(&self) -> bool {
-        let Origin::Http(http) = &self.origin else {
-            return true;
+        let http = match &self.origin {
+            Origin::Http(http) => http,
+            Origin::Pushed(pipe) => return pipe.ready(),
+            Origin::File(_) | Origin::Refused(_) => return true,
         };
         if self.playback.again > 1 {
             return true;
@@ -197,6 +235,16 @@ impl Job {
                 let bytes = HttpReader::new(Arc::clone(&http.pipe), pool);
                 contained(|| opener.open(Box::new(bytes), &http.hint(), &options))
             }
+            Origin::Pushed(pipe) => {
+                let bytes = PushedReader {
+                    pipe: Arc::clone(pipe),
+                    pool: Arc::downgrade(pool),
+                    feed: self.id,
+                    track: self.track,
+                };
+                let format = pipe.format();
+                contained(|| frame_source::open_pcm(Box::new(bytes), format, &options))
+            }
         };
         let source = match opened {
             Err(error) if options.from_first && is_empty(&error) && self.leave_part()? => {
@@ -204,10 +252,13 @@ impl Job {
             }
             opened => self.playback.source.insert(opened?),
         };
+        // The next part's encoder knows nothing of what the last one was told.
+        self.playback.encoder = None;
         if std::mem::replace(&mut self.playback.opened, true) {
             return Ok(true);
         }
         let mut info = contained(|| Ok(source.info()))?;
+        self.playback.passes = info.passthrough;
         if let Origin::Http(http) = &self.origin {
             let about = http.pipe.about();
             if options.from_first {
@@ -224,6 +275,7 @@ impl Job {
         self.playback.held = None;
         self.playback.finished = false;
         self.playback.again = 0;
+        self.playback.was_ahead = false;
         if let Origin::Http(http) = &self.origin {
             let about = http.pipe.about();
             if about.live {
@@ -316,7 +368,7 @@ impl Job {
     fn in_parts(&self) -> bool {
         match &self.origin {
             Origin::Http(http) => http.pipe.in_parts(),
-            Origin::File(_) | Origin::Refused(_) => false,
+            Origin::File(_) | Origin::Pushed(_) | Origin::Refused(_) => false,
         }
     }
 
@@ -398,7 +450,7 @@ impl Job {
     fn transfer_failure(&self) -> Option<FeedError> {
         match &self.origin {
             Origin::Http(http) => http.pipe.failure_met(),
-            Origin::File(_) | Origin::Refused(_) => None,
+            Origin::File(_) | Origin::Pushed(_) | Origin::Refused(_) => None,
         }
     }
 
@@ -411,8 +463,10 @@ impl Job {
 
 impl Drop for Job {
     fn drop(&mut self) {
-        if let Origin::Http(http) = &self.origin {
-            http.pipe.close();
+        match &self.origin {
+            Origin::Http(http) => http.pipe.close(),
+            Origin::Pushed(pipe) => pipe.close(),
+            Origin::File(_) | Origin::Refused(_) => {}
         }
         let source = self.playback.source.take();
         // A decoder that panicked once may do so again while it is dropped.

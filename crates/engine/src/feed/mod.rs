@@ -28,14 +28,18 @@
 //! or the consumer of its queue is dropped. After a failure it is gone.
 
 mod config;
+mod effort;
 mod error;
 mod file;
 mod frame_source;
+mod governor;
 pub mod hls;
 mod http;
 mod job;
+mod live_encoder;
 pub mod playlist;
 mod pool;
+mod pushed;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
@@ -43,18 +47,22 @@ use std::sync::{Arc, Weak};
 use std::{fmt, io};
 
 use cadenza_audio::filters::FilterSettings;
-use cadenza_audio::{EncoderSettings, OpenOptions, TrackInfo};
+use cadenza_audio::{EncoderSettings, OpenOptions, PcmFormat, TrackInfo};
 use crossbeam_channel::Sender;
 
 pub use config::FeedConfig;
 pub use error::{FeedError, code};
 pub use frame_source::{AudioTracks, FrameSource, OpenFrames};
 pub use http::{IcyFilter, IcyPiece};
+pub use pushed::{PcmWriter, Pushed};
 
 use crate::frame_queue::{FrameProducer, Place};
+use crate::stats::EncodingStats;
 use http::HttpSources;
 use job::{FilterChange, Job, Origin, Playback, Seek};
-use pool::Pool;
+use live_encoder::LiveEncoder;
+use pool::{Close, Pool};
+use pushed::PushedPipe;
 
 /// Names a feed; the engine uses the flow's id.
 pub type FeedId = u32;
@@ -147,6 +155,15 @@ pub enum FeedEvent {
         /// Its track.
         track: u32,
     },
+    /// Pushed samples are running low.
+    Wanted {
+        /// The feed.
+        feed: FeedId,
+        /// Its track.
+        track: u32,
+        /// How many frames of 20 ms would fit.
+        frames: u32,
+    },
     /// The last frame is in the queue, and behind it an empty one that marks the end.
     Ended {
         /// The feed.
@@ -199,9 +216,9 @@ impl FeedHost {
     ) {
         let load = self.pool.next_load();
         let origin = self.origin(feed, load, &request);
-        let pipe = match &origin {
-            Origin::Http(http) => Some(Arc::clone(&http.pipe)),
-            Origin::File(_) | Origin::Refused(_) => None,
+        let pipe: Option<Arc<dyn Close>> = match &origin {
+            Origin::Http(http) => Some(Arc::clone(&http.pipe) as _),
+            Origin::File(_) | Origin::Pushed(_) | Origin::Refused(_) => None,
         };
         let job = Job {
             id: feed,
@@ -217,9 +234,53 @@ impl FeedHost {
             producer,
             epoch: epoch.load(Ordering::Acquire),
             cancelled: Arc::new(AtomicBool::new(false)),
+            encoder: Arc::new(LiveEncoder::new(&request.encoder)),
             playback: Playback::default(),
         };
         self.pool.insert(Box::new(job), load, pipe);
+    }
+
+    /// Begins to fill `producer` from samples that the caller hands to the writer returned. What the
+    /// feed did before is over; a seek has no meaning for such a feed.
+    pub fn open_pcm(
+        &self,
+        feed: FeedId,
+        track: u32,
+        (format, encoder, filters): (PcmFormat, EncoderSettings, FilterSettings),
+        producer: FrameProducer,
+        epoch: Arc<AtomicU16>,
+    ) -> PcmWriter {
+        let load = self.pool.next_load();
+        let pipe = Arc::new(PushedPipe::new(format));
+        let job = Job {
+            id: feed,
+            track,
+            origin: Origin::Pushed(Arc::clone(&pipe)),
+            options: OpenOptions {
+                encoder,
+                filters,
+                ..OpenOptions::default()
+            },
+            producer,
+            epoch: epoch.load(Ordering::Acquire),
+            cancelled: Arc::new(AtomicBool::new(false)),
+            encoder: Arc::new(LiveEncoder::new(&encoder)),
+            playback: Playback::default(),
+        };
+        let closing: Arc<dyn Close> = Arc::clone(&pipe) as _;
+        self.pool.insert(Box::new(job), load, Some(closing));
+        PcmWriter::new(pipe, Arc::downgrade(&self.pool), feed, load)
+    }
+
+    /// Changes the encoder of the feed's track, from its next frames on: half a second of sound is
+    /// encoded already. Without effect when the feed does not play `track` or encodes nothing.
+    pub fn set_encoder(&self, feed: FeedId, track: u32, settings: &EncoderSettings) {
+        self.pool.set_encoder(feed, track, settings);
+    }
+
+    /// How busy the workers are, and what effort encoders are allowed.
+    pub fn encoding_stats(&self) -> EncodingStats {
+        self.pool.effort().stats()
     }
 
     /// Goes on at `position_ms` of source time, with frames of `epoch`. Of several seeks the last one

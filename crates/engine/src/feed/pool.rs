@@ -12,18 +12,25 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{io, mem};
 
+use cadenza_audio::EncoderSettings;
 use crossbeam_channel::{SendTimeoutError, Sender};
 
 use super::config::FeedConfig;
+use super::effort::{self, Effort};
 use super::frame_source::OpenFrames;
-use super::http::Pipe;
 use super::job::{FilterChange, Job, Next, Seek, Wishes};
+use super::live_encoder::LiveEncoder;
 use super::{FeedEvent, FeedId};
 
 /// Parked feeds are looked at on a grid of this step, so that many share one wake-up.
 const PARK_GRID: Duration = Duration::from_millis(4);
 /// How often a worker that waits for room among the events looks whether it should stop.
 const EVENT_PATIENCE: Duration = Duration::from_millis(20);
+
+/// Something a feed's reader may wait for; closing it ends the wait.
+pub(super) trait Close: Send + Sync {
+    fn close(&self);
+}
 
 pub(crate) struct Pool {
     state: Mutex<State>,
@@ -36,6 +43,7 @@ pub(crate) struct Pool {
     events: Sender<FeedEvent>,
     events_dropped: AtomicU64,
     stopping: AtomicBool,
+    effort: Effort,
     origin: Instant,
 }
 
@@ -69,7 +77,8 @@ struct Entry {
     place: Place,
     wishes: Wishes,
     cancelled: Arc<AtomicBool>,
-    pipe: Option<Arc<Pipe>>,
+    encoder: Arc<LiveEncoder>,
+    pipe: Option<Arc<dyn Close>>,
 }
 
 enum Place {
@@ -106,6 +115,7 @@ impl Pool {
             events,
             events_dropped: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
+            effort: Effort::new(config.decode_workers.clamp(1, 64)),
             origin: Instant::now(),
         });
         for _ in 0..pool.workers {
@@ -124,7 +134,7 @@ impl Pool {
     }
 
     /// Takes a feed in. An earlier one of the same id is over.
-    pub(super) fn insert(&self, job: Box<Job>, load: u64, pipe: Option<Arc<Pipe>>) {
+    pub(super) fn insert(&self, job: Box<Job>, load: u64, pipe: Option<Arc<dyn Close>>) {
         let mut state = self.lock();
         let (id, ticket) = (job.id, state.next_number());
         let entry = Entry {
@@ -132,6 +142,7 @@ impl Pool {
             load,
             ticket,
             cancelled: Arc::clone(&job.cancelled),
+            encoder: Arc::clone(&job.encoder),
             place: Place::Queued(job),
             wishes: Wishes::default(),
             pipe,
@@ -191,6 +202,15 @@ impl Pool {
         }
     }
 
+    /// Has effect when the feed encodes its next frame.
+    pub(super) fn set_encoder(&self, feed: FeedId, track: u32, settings: &EncoderSettings) {
+        let state = self.lock();
+        let entry = state.entries.get(&feed);
+        if let Some(entry) = entry.filter(|entry| entry.track == track) {
+            entry.encoder.store(settings);
+        }
+    }
+
     /// Lets a parked feed go on: the bytes it waited for are there.
     pub(super) fn wake(&self, feed: FeedId, load: u64) {
         let mut state = self.lock();
@@ -232,6 +252,10 @@ impl Pool {
         self.longest_park
     }
 
+    pub(super) fn effort(&self) -> &Effort {
+        &self.effort
+    }
+
     pub(super) fn opener(&self) -> Arc<dyn OpenFrames> {
         Arc::clone(&self.opener)
     }
@@ -254,7 +278,7 @@ impl Pool {
         drop(state);
         // Counted down by a guard, because a panic may pass through.
         let _waiting = Waiting(self);
-        Some(wait())
+        Some(effort::not_working(wait))
     }
 
     /// Ends all feeds and joins all threads. Idempotent.
@@ -305,7 +329,7 @@ impl Pool {
                     load,
                     wishes,
                 } => {
-                    let next = job.step(wishes, &self);
+                    let next = self.effort.measured(|| job.step(wishes, &self));
                     self.put_back(job, load, next);
                 }
             }
@@ -449,7 +473,7 @@ impl State {
     }
 
     /// Ends an entry. Its pipe is to be closed once the lock is free.
-    fn discard(&mut self, entry: Entry) -> Option<Arc<Pipe>> {
+    fn discard(&mut self, entry: Entry) -> Option<Arc<dyn Close>> {
         entry.cancelled.store(true, Ordering::Release);
         if let Place::Queued(job) | Place::Parked(job) = entry.place {
             self.discarded.push(*job);
@@ -458,7 +482,7 @@ impl State {
     }
 }
 
-fn close(pipe: Option<Arc<Pipe>>) {
+fn close(pipe: Option<Arc<dyn Close>>) {
     if let Some(pipe) = pipe {
         pipe.close();
     }

@@ -1,5 +1,6 @@
 //! The sending side of one call, owned by its pacer: what to send next, when, and through what.
 
+mod broadcast;
 mod feed;
 mod pending;
 mod session;
@@ -13,6 +14,8 @@ use cadenza_dave::FrameSession;
 use cadenza_proto::schedule::SendSchedule;
 use cadenza_proto::silence::SilenceTail;
 
+pub use broadcast::{Broadcast, BroadcastReader};
+pub(crate) use feed::LOW_WATER;
 pub use feed::{Feed, FeedKind};
 pub use session::{Session, SessionSeed};
 pub(crate) use shared::Counter;
@@ -38,6 +41,8 @@ pub struct Flow<H> {
     shared: Arc<FlowShared>,
     link: Option<Link<H>>,
     session: Option<Box<Session>>,
+    /// Where a stream's frames go, which has neither socket nor session.
+    outlet: Option<Arc<Broadcast>>,
     /// Whether the session belongs to the present link.
     live: bool,
     /// What happens to frames before the session seals them.
@@ -53,6 +58,8 @@ pub struct Flow<H> {
     winding_down: bool,
     health: LinkHealth,
     pending: Pending,
+    /// The slot of the wheel that the flow comes from.
+    carried: Option<u8>,
 }
 
 impl<H> Flow<H> {
@@ -64,6 +71,7 @@ impl<H> Flow<H> {
             shared,
             link: None,
             session: None,
+            outlet: None,
             live: false,
             frames: FrameSession::Clear,
             held_since_ns: None,
@@ -73,7 +81,29 @@ impl<H> Flow<H> {
             winding_down: false,
             health: LinkHealth::default(),
             pending: Pending::default(),
+            carried: None,
         }
+    }
+
+    /// A stream: what it plays goes to everybody who reads `outlet`.
+    pub fn stream(id: FlowId, shared: Arc<FlowShared>, outlet: Arc<Broadcast>) -> Flow<H> {
+        Flow {
+            outlet: Some(outlet),
+            ..Flow::new(id, shared)
+        }
+    }
+
+    pub(crate) fn id(&self) -> FlowId {
+        self.id
+    }
+
+    /// Remembers the slot on the way to another pacer.
+    pub(crate) fn carry_slot(&mut self, slot: Option<u8>) {
+        self.carried = slot;
+    }
+
+    pub(crate) fn take_carried_slot(&mut self) -> Option<u8> {
+        self.carried.take()
     }
 
     /// Installs a socket; sealing stops until a session follows. Returns the former socket.
@@ -134,6 +164,17 @@ impl<H> Flow<H> {
     /// Starts the grid anew: the flow was given a place on the wheel.
     pub(crate) fn begin_turns(&mut self, first_due_ns: u64) {
         self.schedule = SendSchedule::new(first_due_ns);
+        if let Some(outlet) = &self.outlet {
+            outlet.set_active(true);
+            self.pending.woke = true;
+        }
+    }
+
+    /// The flow has left the wheel.
+    pub(crate) fn end_turns(&mut self) {
+        if let Some(outlet) = &self.outlet {
+            outlet.set_active(false);
+        }
     }
 
     /// Whether the flow has something to do every period. One that has not costs no wake-up.
@@ -150,9 +191,10 @@ impl<H> Flow<H> {
         has_or_gets_frames && (self.may_send() || !feed.is_started())
     }
 
-    /// Whether there is a socket, and keys that belong to it.
+    /// Whether there is a socket, and keys that belong to it. A stream needs neither.
     fn may_send(&self) -> bool {
-        self.live && self.session.is_some()
+        let ready = self.live && self.session.is_some();
+        self.outlet.is_some() || ready
     }
 
     fn is_paused(&self) -> bool {

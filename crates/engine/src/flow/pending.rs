@@ -8,10 +8,13 @@ use crate::pacer::{Notice, Output};
 pub(super) struct Pending {
     pub(super) started: Option<u32>,
     pub(super) stalled: Option<(u32, u64)>,
+    pub(super) starved: Option<u32>,
     pub(super) finished: Option<u32>,
     pub(super) abandoned: Option<u32>,
     pub(super) wanted: Option<u32>,
     pub(super) drained: bool,
+    /// A stream begins to yield frames.
+    pub(super) woke: bool,
     /// Generation and error number.
     pub(super) failing: Option<(u32, i32)>,
 }
@@ -20,10 +23,12 @@ impl Pending {
     pub(super) fn is_empty(&self) -> bool {
         self.started.is_none()
             && self.stalled.is_none()
+            && self.starved.is_none()
             && self.finished.is_none()
             && self.abandoned.is_none()
             && self.wanted.is_none()
             && !self.drained
+            && !self.woke
             && self.failing.is_none()
     }
 
@@ -31,6 +36,7 @@ impl Pending {
     pub(super) fn forget_track(&mut self) {
         *self = Pending {
             drained: self.drained,
+            woke: self.woke,
             failing: self.failing,
             ..Pending::default()
         };
@@ -41,12 +47,14 @@ impl Pending {
         if self.is_empty() {
             return;
         }
+        let woke = self.woke.then_some(Notice::Woke { flow });
         let started = self.started.map(|track| Notice::Started { flow, track });
         let stalled = self.stalled.map(|(track, for_ms)| Notice::Stalled {
             flow,
             track,
             for_ms,
         });
+        let starved = self.starved.map(|track| Notice::Starved { flow, track });
         let finished = self.finished.map(|track| Notice::Finished { flow, track });
         let abandoned = self
             .abandoned
@@ -63,7 +71,7 @@ impl Pending {
                 os_error,
             });
         let all = [
-            started, stalled, finished, abandoned, wanted, drained, failing,
+            woke, started, starved, stalled, finished, abandoned, wanted, drained, failing,
         ];
         if output.has_notice_room(all.len()) {
             for notice in all.into_iter().flatten() {

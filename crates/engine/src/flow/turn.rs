@@ -172,7 +172,9 @@ impl<H> Flow<H> {
         }
         let feed = self.feed.as_mut().filter(|feed| !feed.is_over())?;
         let pending = &mut self.pending;
-        match feed.next(self.epoch, io.buffers.frame_room()) {
+        let next = feed.next(self.epoch, io.buffers.frame_room());
+        self.shared.frames_skipped.add(feed.take_missed());
+        match next {
             Next::Frame { len, meta } => {
                 let position_ms = u64::from(meta.position_ms);
                 self.shared
@@ -196,6 +198,7 @@ impl<H> Flow<H> {
                 None
             }
             Next::Dry => {
+                pending.starved = feed.starving().or(pending.starved);
                 pending.stalled = feed.stalled(due_ns, io.stall_ns).or(pending.stalled);
                 None
             }
@@ -206,6 +209,16 @@ impl<H> Flow<H> {
     where
         S: PacketSink<Handle = H>,
     {
+        if let Some(outlet) = &self.outlet {
+            // Whoever reads the stream adds the silence after it.
+            if let Sound::Frame(len) = sound {
+                let position_ms = self.shared.position_ms.load(Ordering::Relaxed);
+                outlet.write(&io.buffers.frame[..len], position_ms as u32);
+                self.shared.packets_sent.add(1);
+                self.shared.bytes_sent.add(len as u64);
+            }
+            return;
+        }
         let (Some(link), Some(session)) = (&self.link, &mut self.session) else {
             return;
         };

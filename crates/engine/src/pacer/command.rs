@@ -18,6 +18,11 @@ pub enum Command<H> {
         /// The place.
         place: u32,
     },
+    /// A flow leaves for another pacer; it comes back out with the reports.
+    Leave {
+        /// The place.
+        place: u32,
+    },
     /// A socket takes the place of a former one. Sealing stops until a session follows.
     Link {
         /// The place.
@@ -75,6 +80,7 @@ impl<H> Command<H> {
         match self {
             Command::Insert { place, .. }
             | Command::Remove { place }
+            | Command::Leave { place }
             | Command::Link { place, .. }
             | Command::Unlink { place }
             | Command::Session { place, .. }
@@ -95,6 +101,7 @@ impl<H> Command<H> {
             Command::Frames { frames, .. } => Some(Garbage::Frames(frames)),
             Command::Feed { feed, .. } => Some(Garbage::Feed(feed)),
             Command::Remove { .. }
+            | Command::Leave { .. }
             | Command::Unlink { .. }
             | Command::Revive { .. }
             | Command::Clear { .. }
@@ -103,8 +110,10 @@ impl<H> Command<H> {
     }
 }
 
-/// What a pacer no longer needs; freed by the thread that reads its reports.
+/// What a pacer no longer needs; freed by the thread that reads its reports, or sent on by it.
 pub(crate) enum Garbage<H> {
+    /// On its way to another pacer.
+    Moving(Box<Flow<H>>),
     Flow(#[expect(dead_code, reason = "held to be dropped")] Box<Flow<H>>),
     Link(#[allow(dead_code, reason = "held to be dropped")] Link<H>),
     Session(#[expect(dead_code, reason = "held to be dropped")] Box<Session>),

@@ -1,6 +1,6 @@
 //! Counters of one pacer, and its load measured over windows of a second.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::lateness::Lateness;
 use crate::flow::Counter;
@@ -16,6 +16,7 @@ pub struct PacerCounters {
     pub(crate) wakeups: Counter,
     pub(crate) lateness: Lateness,
     load_permille: AtomicU32,
+    realtime: AtomicBool,
 }
 
 impl PacerCounters {
@@ -28,7 +29,17 @@ impl PacerCounters {
             skipped: self.skipped.value(),
             wakeups: self.wakeups.value(),
             lateness: self.lateness.summary(),
+            realtime: self.realtime.load(Ordering::Relaxed),
         }
+    }
+
+    /// The load of the last window; of use only while the thread wakes up.
+    pub(crate) fn load_permille(&self) -> u32 {
+        self.load_permille.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_realtime(&self, realtime: bool) {
+        self.realtime.store(realtime, Ordering::Relaxed);
     }
 }
 
@@ -46,17 +57,23 @@ impl Meter {
         }
     }
 
-    /// Counts one tick, and closes the window when it is full.
-    pub(super) fn tick(&mut self, began_ns: u64, ended_ns: u64, counters: &PacerCounters) {
+    /// Counts one tick, and closes the window when it is full; then its load is returned.
+    pub(super) fn tick(
+        &mut self,
+        began_ns: u64,
+        ended_ns: u64,
+        counters: &PacerCounters,
+    ) -> Option<u32> {
         counters.wakeups.add(1);
         self.busy_ns += ended_ns - began_ns;
         let window_ns = ended_ns - self.window_began_ns;
         if window_ns < WINDOW_NS {
-            return;
+            return None;
         }
         let load = (self.busy_ns * 1_000 / window_ns).min(1_000);
         counters.load_permille.store(load as u32, Ordering::Relaxed);
         *self = Meter::new(ended_ns);
+        Some(load as u32)
     }
 }
 

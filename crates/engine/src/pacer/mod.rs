@@ -8,6 +8,8 @@ mod command;
 mod lateness;
 mod meter;
 mod output;
+mod realtime;
+mod scheduling;
 mod thread;
 mod wheel;
 
@@ -71,6 +73,8 @@ pub struct Pacer<C, S: PacketSink> {
     buffers: Box<Buffers>,
     stall_ns: u64,
     hold_ns: u64,
+    /// The load of the window that closed last, until it is asked for.
+    closed_load: Option<u32>,
 }
 
 struct Seat<H> {
@@ -106,6 +110,7 @@ impl<C: Clock, S: PacketSink> Pacer<C, S> {
             buffers: Box::default(),
             stall_ns: u64::from(config.stall_ms) * SLOT_NS,
             hold_ns: u64::from(config.hold_ms) * SLOT_NS,
+            closed_load: None,
         };
         let ports = PacerPorts {
             commands: command_in,
@@ -124,7 +129,8 @@ impl<C: Clock, S: PacketSink> Pacer<C, S> {
         self.output.ring();
         let next_ns = self.next_tick_ns(began_ns);
         let ended_ns = self.clock.now_ns();
-        self.meter.tick(began_ns, ended_ns, &self.counters);
+        let closed = self.meter.tick(began_ns, ended_ns, &self.counters);
+        self.closed_load = closed.or(self.closed_load);
         next_ns
     }
 
@@ -136,6 +142,15 @@ impl<C: Clock, S: PacketSink> Pacer<C, S> {
     /// Flows that have something to do every period.
     pub fn active_flows(&self) -> usize {
         self.wheel.live()
+    }
+
+    /// The load of a window that has closed since this was last asked, 0 to 1000.
+    pub(crate) fn take_closed_load(&mut self) -> Option<u32> {
+        self.closed_load.take()
+    }
+
+    pub(crate) fn counters(&self) -> &PacerCounters {
+        &self.counters
     }
 
     /// Whether commands wait for the next tick.
@@ -226,6 +241,15 @@ impl<C: Clock, S: PacketSink> Pacer<C, S> {
                 let seat = self.flows[index as usize].take();
                 seat.map(|seat| Garbage::Flow(seat.flow))
             }
+            Command::Leave { .. } => {
+                let slot = seat.place.map(|place| place.slot);
+                self.unseat(index);
+                let seat = self.flows[index as usize].take();
+                seat.map(|mut seat| {
+                    seat.flow.carry_slot(slot);
+                    Garbage::Moving(seat.flow)
+                })
+            }
             Command::Link { link, .. } => flow.set_link(Some(link)).map(Garbage::Link),
             Command::Unlink { .. } => flow.set_link(None).map(Garbage::Link),
             Command::Session { session, .. } => flow.set_session(session).map(Garbage::Session),
@@ -251,7 +275,20 @@ impl<C: Clock, S: PacketSink> Pacer<C, S> {
         let Some(seat) = &mut self.flows[index as usize] else {
             return;
         };
-        if seat.place.is_some() || !seat.flow.wants_turns() {
+        if seat.place.is_some() {
+            return;
+        }
+        let carried = seat.flow.take_carried_slot();
+        if !seat.flow.wants_turns() {
+            if carried.is_some() {
+                seat.flow.end_turns();
+            }
+            return;
+        }
+        // Whoever comes from another pacer keeps its slot, and with it its grid.
+        let kept = carried.and_then(|slot| self.wheel.place_in(slot, index));
+        if kept.is_some() {
+            seat.place = kept;
             return;
         }
         let place = self.wheel.place(index);
@@ -262,14 +299,24 @@ impl<C: Clock, S: PacketSink> Pacer<C, S> {
     }
 
     fn take_off_wheel(&mut self, index: u32) {
+        if self.unseat(index)
+            && let Some(seat) = &mut self.flows[index as usize]
+        {
+            seat.flow.end_turns();
+        }
+    }
+
+    /// Takes a flow's place on the wheel, if it has one.
+    fn unseat(&mut self, index: u32) -> bool {
         let place = self.flows[index as usize]
             .as_mut()
             .and_then(|seat| seat.place.take());
-        let Some(place) = place else { return };
+        let Some(place) = place else { return false };
         let moved = self.wheel.remove(place);
         let moved = moved.and_then(|index| self.flows[index as usize].as_mut());
         if let Some(moved) = moved {
             moved.place = Some(place);
         }
+        true
     }
 }

@@ -9,6 +9,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::command::Garbage;
 use crate::FlowId;
+use crate::flow::Flow;
 use crate::transport::WakeFd;
 
 /// Notices that may be under way.
@@ -49,6 +50,18 @@ pub enum Notice {
         /// Milliseconds since the last frame was due.
         for_ms: u64,
     },
+    /// A pushed track that should sound has no frame.
+    Starved {
+        /// The flow.
+        flow: FlowId,
+        /// Its track.
+        track: u32,
+    },
+    /// A stream begins to yield frames.
+    Woke {
+        /// The stream.
+        flow: FlowId,
+    },
     /// Five silence frames are out.
     Drained {
         /// The flow.
@@ -83,6 +96,7 @@ pub(crate) struct Output<H> {
 pub struct PacerReports<H> {
     notices: Consumer<Notice>,
     garbage: Consumer<Garbage<H>>,
+    moved: Vec<Box<Flow<H>>>,
     rung: Arc<AtomicBool>,
 }
 
@@ -110,6 +124,7 @@ pub(crate) fn output<H>(wake: Arc<WakeFd>) -> (Output<H>, PacerReports<H>) {
     let reports = PacerReports {
         notices: notices_out,
         garbage: garbage_out,
+        moved: Vec::new(),
         rung,
     };
     (output, reports)
@@ -153,9 +168,18 @@ impl<H> PacerReports<H> {
     /// Frees what the pacer handed over, and returns the notices in order.
     pub fn read(&mut self, notices: &mut Vec<Notice>) {
         self.rung.store(false, Ordering::SeqCst);
-        while self.garbage.pop().is_ok() {}
+        while let Ok(garbage) = self.garbage.pop() {
+            if let Garbage::Moving(flow) = garbage {
+                self.moved.push(flow);
+            }
+        }
         while let Ok(notice) = self.notices.pop() {
             notices.push(notice);
         }
+    }
+
+    /// The flows that left for another pacer, as found by the last [`read`](Self::read).
+    pub fn take_moved(&mut self) -> Vec<Box<Flow<H>>> {
+        std::mem::take(&mut self.moved)
     }
 }

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::thread::{self, JoinHandle};
 
 use super::Pacer;
+use super::realtime::{RealTimeGovernor, Scheduling};
+use super::scheduling::schedule_this_thread;
 use crate::clock::{Clock, MonotonicClock};
 use crate::transport::PacketSink;
 
@@ -39,7 +41,12 @@ impl PacerWaker {
 }
 
 impl PacerThread {
-    pub(crate) fn spawn<S>(number: usize, pacer: Pacer<MonotonicClock, S>) -> io::Result<Self>
+    /// With `realtime`, the thread goes before ordinary ones while it may and its load allows.
+    pub(crate) fn spawn<S>(
+        number: usize,
+        pacer: Pacer<MonotonicClock, S>,
+        realtime: bool,
+    ) -> io::Result<Self>
     where
         S: PacketSink + Send + 'static,
         S::Handle: Send,
@@ -50,7 +57,8 @@ impl PacerThread {
             .name(format!("cadenza-pacer-{number}"))
             .spawn(move || {
                 MonotonicClock::sharpen_this_thread();
-                run(pacer, MonotonicClock, &seen);
+                let governed = realtime.then(|| Governed::begin(&pacer));
+                run(pacer, MonotonicClock, &seen, governed);
             })?;
         Ok(PacerThread { signals, handle })
     }
@@ -71,11 +79,43 @@ impl PacerThread {
     }
 }
 
-fn run<S: PacketSink>(mut pacer: Pacer<MonotonicClock, S>, clock: impl Clock, signals: &Signals) {
+fn run<S: PacketSink>(
+    mut pacer: Pacer<MonotonicClock, S>,
+    clock: impl Clock,
+    signals: &Signals,
+    mut governed: Option<Governed>,
+) {
     while !signals.stop.load(Ordering::SeqCst) {
-        match pacer.tick() {
+        let next = pacer.tick();
+        if let Some(governed) = &mut governed {
+            governed.observe(&mut pacer);
+        }
+        match next {
             Some(next_ns) => clock.sleep_until(next_ns),
             None => rest(&pacer, signals),
+        }
+    }
+}
+
+/// Real-time scheduling of this thread, as long as its load allows.
+struct Governed(RealTimeGovernor);
+
+impl Governed {
+    fn begin<S: PacketSink>(pacer: &Pacer<MonotonicClock, S>) -> Governed {
+        let permitted = schedule_this_thread(Scheduling::RealTime);
+        pacer.counters().set_realtime(permitted);
+        Governed(RealTimeGovernor::default())
+    }
+
+    fn observe<S: PacketSink>(&mut self, pacer: &mut Pacer<MonotonicClock, S>) {
+        let Some(load) = pacer.take_closed_load() else {
+            return;
+        };
+        if let Some(wanted) = self.0.observe(load) {
+            let done = schedule_this_thread(wanted);
+            pacer
+                .counters()
+                .set_realtime(done && wanted == Scheduling::RealTime);
         }
     }
 }

@@ -59,6 +59,18 @@ impl Wheel {
         Place { slot, at }
     }
 
+    /// Puts a flow into a certain slot, unless that holds as many as were reserved for it.
+    pub(super) fn place_in(&mut self, slot: u8, flow: u32) -> Option<Place> {
+        let flows = &mut self.slots[usize::from(slot)];
+        if flows.len() == flows.capacity() {
+            return None;
+        }
+        let at = flows.len() as u32;
+        flows.push(flow);
+        self.live += 1;
+        Some(Place { slot, at })
+    }
+
     /// Takes a flow off. The flow that moved into its place, if any, is returned.
     pub(super) fn remove(&mut self, place: Place) -> Option<u32> {
         let flows = &mut self.slots[usize::from(place.slot)];
@@ -109,6 +121,16 @@ mod tests {
         for slot in 0..SLOTS as u8 {
             assert_eq!(wheel.flows(slot).len(), 50, "slot {slot}");
         }
+    }
+
+    #[test]
+    fn a_slot_asked_for_is_given_until_it_is_full() {
+        let mut wheel = Wheel::new(40);
+        let given = (0..40).filter(|flow| wheel.place_in(7, *flow).is_some());
+        let given = given.count();
+        assert_eq!(given, wheel.slots[7].capacity());
+        assert!(wheel.place_in(8, 99).is_some_and(|place| place.slot == 8));
+        assert_eq!(wheel.live(), given + 1);
     }
 
     #[test]

@@ -173,6 +173,7 @@ pub fn feed_of(event: &FeedEvent) -> u32 {
         | FeedEvent::Failed { feed, .. }
         | FeedEvent::Metadata { feed, .. }
         | FeedEvent::Stalled { feed, .. }
+        | FeedEvent::Wanted { feed, .. }
         | FeedEvent::Ended { feed, .. } => *feed,
     }
 }

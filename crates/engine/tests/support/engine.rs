@@ -20,8 +20,12 @@ pub struct Harness {
 impl Harness {
     pub fn start() -> Harness {
         let engine = Engine::start(EngineConfig::default(), Arc::new(|| {}));
+        Harness::with(engine.expect("the system gives threads"))
+    }
+
+    pub fn with(engine: Engine) -> Harness {
         Harness {
-            engine: engine.expect("the system gives threads"),
+            engine,
             seen: RefCell::default(),
         }
     }

@@ -18,6 +18,7 @@ pub(crate) use super::window::{About, Onward};
 use super::window::{State, Target};
 use crate::feed::StreamMetadata;
 use crate::feed::error::FeedError;
+use crate::feed::pool::Close;
 
 /// A step forward of up to this many bytes beyond the window is read through, not requested.
 const READ_THROUGH: u64 = 64 * 1024;
@@ -33,6 +34,18 @@ pub(crate) struct Pipe {
     window: u64,
     on_ready: Box<dyn Fn() + Send + Sync>,
     on_stall: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Close for Pipe {
+    /// Ends both sides: a waiting read fails, the transfer stops.
+    fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.data = VecDeque::new();
+        drop(state);
+        self.readable.notify_all();
+        self.moved.notify_one();
+    }
 }
 
 impl Pipe {
@@ -58,16 +71,6 @@ impl Pipe {
             on_ready,
             on_stall,
         }
-    }
-
-    /// Ends both sides: a waiting read fails, the transfer stops.
-    pub(crate) fn close(&self) {
-        let mut state = self.lock();
-        state.closed = true;
-        state.data = VecDeque::new();
-        drop(state);
-        self.readable.notify_all();
-        self.moved.notify_one();
     }
 
     /// Whether a decoder would find `needed` bytes, or all there are. If not, `on_ready` is called

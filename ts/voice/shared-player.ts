@@ -1,0 +1,69 @@
+/** One player for many calls: what it plays is read, decoded and encoded once. */
+
+import type { StreamLike } from "../native/stream.ts";
+import type { EngineLike } from "../native/types.ts";
+import type { VoiceConnection } from "./connection.ts";
+import { Player } from "./player.ts";
+
+/**
+ * A player whose sound goes to every connection that was added, as it is at that moment: who comes late
+ * hears what the others hear, and a connection that is down, paused or gone holds nobody up. It plays in
+ * real time whether anybody listens or not. Create it with `VoiceManager.createSharedPlayer`.
+ */
+export class SharedPlayer {
+  /** What plays. Pausing, seeking, filters and volume concern all connections alike. */
+  readonly player: Player;
+  readonly #stream: StreamLike;
+  /** Who listens, and how to stop minding its end. */
+  readonly #listeners = new Map<VoiceConnection, () => void>();
+  #closed = false;
+
+  constructor(engine: EngineLike) {
+    this.#stream = engine.createStream((event) => this.player.handle(event));
+    this.player = new Player(this.#stream, (flags) => this.#speak(flags));
+  }
+
+  /** The connections that were added and not removed, nor destroyed. */
+  get connections(): readonly VoiceConnection[] {
+    return [...this.#listeners.keys()];
+  }
+
+  /** Lets a connection play this; it ends what the connection's own player plays. */
+  add(connection: VoiceConnection): void {
+    if (this.#closed || this.#listeners.has(connection)) return;
+    connection.subscribe(this.#stream);
+    const forget = (): void => void this.#listeners.delete(connection);
+    connection.on("destroyed", forget);
+    this.#listeners.set(connection, () => connection.off("destroyed", forget));
+    if (this.player.playing && !this.player.paused) connection.gateway.setSpeaking(1);
+  }
+
+  /** Lets a connection fall silent. Nothing happens when it was not added. */
+  remove(connection: VoiceConnection): void {
+    const unmind = this.#listeners.get(connection);
+    if (!unmind) return;
+    unmind();
+    this.#listeners.delete(connection);
+    connection.subscribe(undefined);
+  }
+
+  /** Stops, and lets every connection fall silent. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const unmind of this.#listeners.values()) unmind();
+    this.#listeners.clear();
+    this.player.stop();
+    this.#stream.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Connections say themselves when they have fallen silent. */
+  #speak(flags: number): void {
+    if (flags === 0) return;
+    for (const connection of this.#listeners.keys()) connection.gateway.setSpeaking(flags);
+  }
+}
