@@ -122,7 +122,7 @@ export class FakeFlow implements FlowLike {
     return 0;
   }
 
-  pushPcm(): number {
+  pushBytes(): number {
     return 0;
   }
 

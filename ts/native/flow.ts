@@ -110,7 +110,7 @@ export class Stream implements StreamLike {
     return taken;
   }
 
-  pushPcm(bytes: Uint8Array, end = false): number {
+  pushBytes(bytes: Uint8Array, end = false): number {
     if (this.#closed) return 0;
     const taken = this.#native.pushPcm(this.#id, bytes);
     if (end && taken === bytes.length) this.endPush();

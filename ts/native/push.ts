@@ -66,7 +66,7 @@ export interface PushingFlow {
    * Hands samples to the flow; returns how many bytes were taken, from the front. With `end`, and if
    * all were taken, the track ends after them.
    */
-  pushPcm(bytes: Uint8Array, end?: boolean): number;
+  pushBytes(bytes: Uint8Array, end?: boolean): number;
   /** Marks the end of what is pushed: the track ends when what waits has been sent. */
   endPush(): void;
   /**

@@ -112,8 +112,7 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
   get state(): VoiceSessionState {
     const { guildId, channelId, status, reason } = this;
     const { ssrc, speaking } = this.gateway;
-    const { userId } = this.#parts;
-    const place = { guildId, userId, channelId };
+    const place = { guildId, userId: this.#parts.userId, channelId };
     return Object.freeze({ ...place, status, reason, ssrc, speaking, ...this.#flags });
   }
 

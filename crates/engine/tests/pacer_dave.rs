@@ -117,6 +117,51 @@ fn a_pause_while_held_does_not_pass_unheard() {
     assert_eq!(open_all(&mut opener(1), bench.packets()), [vec![0; 40]]);
 }
 
+#[test]
+fn a_flow_that_changes_its_pacer_keeps_its_key_its_nonces_and_its_hold() {
+    let (mut bench, flow, mut producer) = held();
+    let mut other = Bench::new(4);
+    set_keys(&mut bench, flow, SenderKeys::Keyed(key(1)));
+    push_numbered(&mut producer, 0, 0, 40);
+    bench.run(4 * PERIOD);
+    let mut packets = bench.packets();
+    other.run(4 * PERIOD);
+    change_pacer(&mut bench, &mut other, flow);
+    other.run(4 * PERIOD);
+    packets.extend(other.packets());
+    assert!(bench.packets().is_empty());
+    let nonces: Vec<_> = packets.iter().map(nonce).collect();
+    assert_eq!(nonces, (1..=8).map(Some).collect::<Vec<_>>());
+    let heard = open_all(&mut opener(1), packets);
+    assert!(
+        heard
+            .iter()
+            .enumerate()
+            .all(|(n, frame)| *frame == vec![n as u8; 40])
+    );
+    set_keys(&mut other, flow, SenderKeys::Hold);
+    other.run(10 * PERIOD);
+    assert!(other.packets().iter().all(Packet::is_silence));
+    bench.run(14 * PERIOD);
+    change_pacer(&mut other, &mut bench, flow);
+    bench.run(10 * PERIOD);
+    assert!(bench.packets().is_empty(), "it is held there too");
+    set_keys(&mut bench, flow, SenderKeys::Keyed(key(2)));
+    bench.run(PERIOD);
+    assert_eq!(open_all(&mut opener(2), bench.packets()), [vec![8; 40]]);
+}
+
+/// Lets a flow go over to another pacer, whose clock stands at the same time.
+fn change_pacer(from: &mut Bench, to: &mut Bench, place: u32) {
+    from.command(Command::Leave { place });
+    from.run(0);
+    from.notices();
+    for flow in from.ports.reports.take_moved() {
+        to.command(Command::Insert { place, flow });
+    }
+    to.run(0);
+}
+
 /// A flow that may send, has no key, and plays.
 fn held() -> (Bench, u32, FrameProducer) {
     let mut bench = Bench::new(4);
