@@ -59,6 +59,14 @@ export declare class BindingEngine {
   setFilters(flow: number, filters: BindingFilters): BindingFailure | null
   /** Sets the volume of a flow, 0 to 10. */
   setVolume(flow: number, volume: number): BindingFailure | null
+  /** Begins a track whose sound is pushed. */
+  openPush(flow: number, request: BindingPushRequest): BindingFailure | null
+  /** Hands over samples; returns how many bytes were taken. */
+  pushPcm(flow: number, bytes: Uint8Array): number
+  /** Marks the end of what is pushed. */
+  endPush(flow: number): void
+  /** Changes the encoder of the track that plays. */
+  setEncoder(flow: number, encoder: BindingEncoder): BindingFailure | null
   /** Hears a flow as asked from now on; missing hears nobody. */
   setReceiving(flow: number, request?: BindingReceiveRequest | undefined | null): BindingFailure | null
   /** Notes whose an SSRC is. */
@@ -73,6 +81,12 @@ export declare class BindingEngine {
   stopRecording(flow: number, recording: number): void
   /** Counters of a flow's receiving side. */
   receiveStats(flow: number): BindingReceiveStats
+  /** Creates a stream; a number, or a failure. */
+  createStream(): number | BindingFailure
+  /** Lets a call play what a stream plays. */
+  subscribe(flow: number, stream: number): BindingFailure | null
+  /** Ends a subscription. */
+  unsubscribe(flow: number): void
 }
 
 /** How many packets were refused, by cause. */
@@ -81,20 +95,6 @@ export interface BindingCause {
   cause: string
   /** Packets. */
   count: number
-  /** Begins a track whose sound is pushed. */
-  openPush(flow: number, request: BindingPushRequest): BindingFailure | null
-  /** Hands over samples; returns how many bytes were taken. */
-  pushPcm(flow: number, bytes: Uint8Array): number
-  /** Marks the end of what is pushed. */
-  endPush(flow: number): void
-  /** Changes the encoder of the track that plays. */
-  setEncoder(flow: number, encoder: BindingEncoder): BindingFailure | null
-  /** Creates a stream; a number, or a failure. */
-  createStream(): number | BindingFailure
-  /** Lets a call play what a stream plays. */
-  subscribe(flow: number, stream: number): BindingFailure | null
-  /** Ends a subscription. */
-  unsubscribe(flow: number): void
 }
 
 /** Settings of the channel mix. */
@@ -415,10 +415,6 @@ export interface BindingOutput {
   sampleRate?: number
   /** Channels of decoded sound. Default 2. */
   channels?: number
-  /** All of them added up. */
-  sumUs: number
-  /** How many were at most so late, by bound. */
-  within: Array<BindingWithin>
 }
 
 /** One sending thread. */
@@ -641,10 +637,5 @@ export interface BindingWithin {
   /** The bound, microseconds. */
   boundUs: number
   /** Packets. */
-/** A bound of lateness and the packets within it. */
-export interface BindingWithin {
-  /** Microseconds. */
-  boundUs: number
-  /** Packets at most so late. */
   count: number
 }
