@@ -1,7 +1,7 @@
 //! Engine events as one flat JavaScript object with a `kind`; `ts/native` turns it into a typed union.
 
 use cadenza_engine::receive::ReceiveEvent;
-use cadenza_engine::{EndReason, EngineEvent, TrackInfo};
+use cadenza_engine::{EndReason, EngineEvent, StreamMetadata, TrackInfo};
 use napi_derive::napi;
 
 use crate::dave::BindingDaveEvent;
@@ -128,6 +128,15 @@ impl BindingEvent {
         }
     }
 
+    fn metadata(flow: u32, track: u32, said: StreamMetadata) -> Self {
+        Self {
+            title: said.title,
+            station: said.station,
+            url: said.url,
+            ..Self::track("track_metadata", flow, track)
+        }
+    }
+
     fn transport(kind: &str, flow: u32, generation: u32) -> Self {
         Self {
             generation: Some(generation),
@@ -199,12 +208,7 @@ impl From<EngineEvent> for BindingEvent {
                 flow,
                 track,
                 metadata,
-            } => Self {
-                title: metadata.title,
-                station: metadata.station,
-                url: metadata.url,
-                ..Self::track("track_metadata", flow, track)
-            },
+            } => Self::metadata(flow, track, metadata),
             EngineEvent::Receiving { flow, event } => Self::receiving(flow, event),
             EngineEvent::TrackStarved { flow, track } => Self::track("track_starved", flow, track),
             EngineEvent::Drained { flow } => Self::new("drained", flow),
