@@ -281,8 +281,7 @@ export class VoiceConnection extends SafeEmitter<ConnectionEvents> {
     const failed = ({ code, message }: CadenzaError): void =>
       logger.warn({ guildId, code }, message);
     const userIdBySsrc = (ssrc: number): string | undefined => this.userIdBySsrc(ssrc);
-    const parts = { player, udp, incoming, setSpeaking, failed, userIdBySsrc };
-    return new FramePorts(parts, factories);
+    return new FramePorts({ player, udp, incoming, setSpeaking, failed, userIdBySsrc }, factories);
   }
 
   #onMessage(message: ServerMessage): void {

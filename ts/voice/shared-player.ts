@@ -18,6 +18,7 @@ export class SharedPlayer {
   readonly #listeners = new Map<VoiceConnection, () => void>();
   #closed = false;
 
+  /** @internal */
   constructor(engine: EngineLike) {
     this.#stream = engine.createStream((event) => this.player.handle(event));
     this.player = new Player(this.#stream, (flags) => this.#speak(flags));
