@@ -29,6 +29,7 @@ make stereo-44100.m4a 44100 2 2 -c:a aac -aac_coder fast -b:a 96k
 make stereo-48000-faststart.m4a 48000 2 2 -c:a aac -aac_coder fast -b:a 96k -movflags +faststart
 make mono-44100.flac 44100 1 1 -c:a flac -sample_fmt s16 -compression_level 8 -lpc_type cholesky
 make stereo-48000.flac 48000 2 0.4 -c:a flac -sample_fmt s16 -compression_level 8 -lpc_type cholesky
+make mono-44100-flac.mka 44100 1 0.6 -c:a flac -sample_fmt s16 -compression_level 8 -lpc_type cholesky
 make stereo-20ms.opus 48000 2 1.2 -c:a libopus -b:a 96k -page_duration 200000
 make mono-20ms.opus 48000 1 2 -c:a libopus -b:a 48k
 make stereo-10ms.opus 48000 2 1 -c:a libopus -b:a 64k -frame_duration 10

@@ -161,7 +161,10 @@ impl MediaReader {
 
     /// Samples to decode ahead of a place so that the decoder's memory is right when it is reached.
     fn preroll(&self) -> i64 {
+        // Symphonia's Matroska reader goes to the first block behind a place; this is a long one ahead of it.
+        let in_matroska = self.demuxer.kind() == Kind::Matroska;
         match self.codec() {
+            _ if in_matroska => 2 * 8192,
             "alac" | "flac" | "pcm" => 0,
             "vorbis" => 2 * 8192,
             _ => 4 * 1152,

@@ -7,8 +7,8 @@ use std::io::{Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use symphonia::core::codecs::audio::AudioCodecParameters;
-use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
+use symphonia::core::codecs::audio::well_known::{self, CODEC_ID_OPUS};
+use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters};
 use symphonia::core::errors::{Error as SymphoniaError, SeekErrorKind};
 use symphonia::core::formats::{FormatOptions, FormatReader, SeekMode, SeekTo, Track, TrackType};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
@@ -307,6 +307,13 @@ fn choose_stream(
         .as_ref()
         .and_then(|params| params.audio())
         .ok_or_else(|| unsupported("the audio codec is not known"))?;
+    if !is_playable(params) {
+        let detail = match codec_name(params.codec) {
+            Some(name) => format!("the codec is {name}, which is not supported"),
+            None => "the audio codec is not known".to_owned(),
+        };
+        return Err(unsupported(&detail));
+    }
     let time_base = track
         .time_base
         .or_else(|| params.sample_rate.and_then(TimeBase::try_from_recip))
@@ -321,16 +328,38 @@ fn audio_track(format: &dyn FormatReader) -> Option<&Track> {
             .codec_params
             .as_ref()
             .and_then(|params| params.audio());
-        codec.is_some_and(|params| {
-            let known = get_codecs().get_audio_decoder(params.codec).is_some();
-            known || params.codec == CODEC_ID_OPUS
-        })
+        codec.is_some_and(is_playable)
     };
     format
         .default_track(TrackType::Audio)
         .filter(playable)
         .or_else(|| format.tracks().iter().find(playable))
         .or_else(|| format.first_track(TrackType::Audio))
+}
+
+fn is_playable(params: &AudioCodecParameters) -> bool {
+    params.codec == CODEC_ID_OPUS || get_codecs().get_audio_decoder(params.codec).is_some()
+}
+
+/// The name of a codec that containers carry and that is not played.
+fn codec_name(codec: AudioCodecId) -> Option<&'static str> {
+    let named = [
+        (well_known::CODEC_ID_AC3, "AC-3"),
+        (well_known::CODEC_ID_EAC3, "E-AC-3"),
+        (well_known::CODEC_ID_AC4, "AC-4"),
+        (well_known::CODEC_ID_DCA, "DTS"),
+        (well_known::CODEC_ID_TRUEHD, "TrueHD"),
+        (well_known::CODEC_ID_MP1, "MPEG audio layer I"),
+        (well_known::CODEC_ID_MP2, "MPEG audio layer II"),
+        (well_known::CODEC_ID_ADPCM_MS, "ADPCM"),
+        (well_known::CODEC_ID_ADPCM_IMA_WAV, "ADPCM"),
+        (well_known::CODEC_ID_SPEEX, "Speex"),
+        (well_known::CODEC_ID_WMA, "Windows Media Audio"),
+        (well_known::CODEC_ID_WAVPACK, "WavPack"),
+        (well_known::CODEC_ID_TTA, "True Audio"),
+    ];
+    let found = named.iter().find(|(id, _)| *id == codec);
+    found.map(|&(_, name)| name)
 }
 
 /// Runs a call into symphonia; a panic in there is one bad packet's worth of trouble.

@@ -76,10 +76,60 @@ pub(crate) fn recognise(head: &[u8]) -> Result<Kind, AudioError> {
         _ if has_frames(head, mp3_frame_len) => Some(Kind::Mp3),
         _ => None,
     };
-    kind.ok_or_else(|| {
-        let detail = "the content is no audio format that can be played";
-        AudioError::new(AudioErrorCode::UnsupportedFormat, "probe", detail)
-    })
+    kind.ok_or_else(|| AudioError::new(AudioErrorCode::UnsupportedFormat, "probe", other(head)))
+}
+
+/// What is said of a beginning that cannot be played: its name where it has a well-known one.
+fn other(head: &[u8]) -> &'static str {
+    let starts = |magic: &[u8]| head.starts_with(magic);
+    let is_text = |mark: &[u8]| {
+        let text = head.trim_ascii_start();
+        text.get(..mark.len())
+            .is_some_and(|front| front.eq_ignore_ascii_case(mark))
+    };
+    if is_text(b"<!doctype html") || is_text(b"<html") {
+        "the content is a web page, not sound; a page needs a resolver"
+    } else if starts(b"#EXTM3U") || is_text(b"[playlist]") {
+        "the content is a playlist, and here sound was wanted"
+    } else if starts(b"\x30\x26\xB2\x75\x8E\x66\xCF\x11") {
+        "the content is ASF (Windows Media), which is not supported"
+    } else if starts(b"\x0B\x77") {
+        "the content is AC-3, which is not supported"
+    } else if starts(b"RF64") {
+        "the content is RF64, which is not supported; plain WAV is"
+    } else if starts(b"RIFF") && head.get(8..12) == Some(b"AVI ") {
+        "the content is AVI, which is not supported"
+    } else if starts(b"wvpk") {
+        "the content is WavPack, which is not supported"
+    } else if starts(b"MAC ") {
+        "the content is Monkey's Audio, which is not supported"
+    } else if starts(b"caff") {
+        "the content is CAF, which is not supported"
+    } else if starts(b".snd") {
+        "the content is Sun audio (AU), which is not supported"
+    } else if starts(b"MThd") {
+        "the content is MIDI, which holds notes and no sound"
+    } else if head.first() == Some(&0x47) && head.get(188) == Some(&0x47) {
+        "the content is an MPEG transport stream, which is played inside of HLS only"
+    } else if has_frames(head, layer2_frame_len) {
+        "the content is MPEG audio layer II, which is not supported"
+    } else {
+        "the content is no audio format that is known"
+    }
+}
+
+/// The length of an MPEG-1 layer II frame at the front of `data`.
+fn layer2_frame_len(data: &[u8]) -> Option<usize> {
+    const KILOBITS: [usize; 15] = [
+        0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384,
+    ];
+    let &[0xFF, second, third, _] = data.first_chunk::<4>()? else {
+        return None;
+    };
+    let kilobits = *KILOBITS.get(usize::from(third >> 4))?;
+    let rate = *[44_100, 48_000, 32_000].get(usize::from((third >> 2) & 3))?;
+    (second & 0xFE == 0xFC && kilobits > 0)
+        .then(|| 144 * kilobits * 1000 / rate + usize::from((third >> 1) & 1))
 }
 
 /// Looks through the first pages, which all begin a stream, for Opus.
@@ -234,6 +284,24 @@ mod tests {
         ] {
             let error = recognise(head).expect_err("no audio");
             assert_eq!(error.code(), AudioErrorCode::UnsupportedFormat);
+        }
+    }
+
+    #[test]
+    fn what_is_well_known_is_named() {
+        let layer2 = [&[0xFF, 0xFD, 0xA4, 0x00][..], &[0; 572]]
+            .concat()
+            .repeat(3);
+        for (head, name) in [
+            (&b"\r\n <!DOCTYPE html><html>"[..], "a web page"),
+            (b"#EXTM3U\nhttp://a/", "a playlist"),
+            (b"\x30\x26\xB2\x75\x8E\x66\xCF\x11\xA6\xD9", "Windows Media"),
+            (b"wvpk\0\0", "WavPack"),
+            (b"RF64\xFF\xFF\xFF\xFFWAVE", "RF64"),
+            (&layer2, "layer II"),
+        ] {
+            let error = recognise(head).expect_err("not playable");
+            assert!(error.detail().contains(name), "{}", error.detail());
         }
     }
 }

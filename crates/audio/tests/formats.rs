@@ -130,6 +130,11 @@ fn vorbis_in_webm() {
 }
 
 #[test]
+fn flac_in_matroska() {
+    check("mono-44100-flac.mka", "webm", "flac", 0.6);
+}
+
+#[test]
 fn ogg_flac() {
     check("mono-48000.oga", "ogg", "flac", 1.0);
 }
