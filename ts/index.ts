@@ -153,6 +153,7 @@ export type {
   ReceivedPacket,
   ReceivedPcm,
 } from "./voice/receive/received.ts";
+export type { ReceivedStatistics } from "./voice/receive/received-statistics.ts";
 export { Recording } from "./voice/receive/recording.ts";
 export { AudioSubscription, type SubscribeOptions } from "./voice/receive/subscription.ts";
 export {
