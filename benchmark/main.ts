@@ -11,7 +11,7 @@ import { density } from "./experiments/density.ts";
 import type { Context, Experiment, Section, Size } from "./experiments/experiment.ts";
 import { blocked, lateness } from "./experiments/lateness.ts";
 import { scale } from "./experiments/scale.ts";
-import { dave } from "./experiments/seal.ts";
+import { sealing } from "./experiments/seal.ts";
 import { first, startup } from "./experiments/start.ts";
 import { contenders } from "./harness/contenders.ts";
 import { makeFixture } from "./harness/fixture.ts";
@@ -29,7 +29,7 @@ const EXPERIMENTS: readonly Experiment[] = [
   shared,
   first,
   startup,
-  dave,
+  sealing,
   scale,
 ];
 /** What a quick run leaves out, because it takes minutes of its own. */
