@@ -10,6 +10,7 @@ import { memory, shared, transcode } from "./experiments/cost.ts";
 import { density } from "./experiments/density.ts";
 import type { Context, Experiment, Section, Size } from "./experiments/experiment.ts";
 import { blocked, lateness } from "./experiments/lateness.ts";
+import { node } from "./experiments/node.ts";
 import { scale } from "./experiments/scale.ts";
 import { sealing } from "./experiments/seal.ts";
 import { first, startup } from "./experiments/start.ts";
@@ -31,9 +32,10 @@ const EXPERIMENTS: readonly Experiment[] = [
   startup,
   sealing,
   scale,
+  node,
 ];
 /** What a quick run leaves out, because it takes minutes of its own. */
-const NOT_QUICK = ["scale"];
+const NOT_QUICK = ["scale", "node"];
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { values } = parseArgs({

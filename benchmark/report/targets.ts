@@ -76,6 +76,11 @@ export function targets(figures: Figures): Target[] {
       1.05,
       ratio(median("cadenza: workers µs/frame"), median("bare codec: µs/frame")),
     ),
+    atMost(
+      "late packets of a node with 120 transcoding and 300 passthrough players, %",
+      1,
+      scaled(median("node, 120 transcoding and 300 passthrough: late share"), 100),
+    ),
     atLeast(
       "calls on one stream, cheaper than separate ones by",
       28,

@@ -151,6 +151,7 @@ export class NodeCore implements HttpParts {
         updateIntervalMs: config.player_update_interval_ms,
         maxPlayers: config.max_players,
         admission: this.#admission,
+        encoder: { bitrate: config.opus_bitrate, complexity: config.opus_complexity },
         tell,
       });
     return new ClientSession({

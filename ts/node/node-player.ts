@@ -3,7 +3,7 @@
 import type { GatewayStatus, Reason } from "../gateway/index.ts";
 import type { TrackInfo } from "../native/types.ts";
 import type { ResolvedFilters } from "../voice/filters.ts";
-import type { TrackEndReason as PlayerEndReason } from "../voice/player.ts";
+import type { TrackEndReason as PlayerEndReason, PlayOptions } from "../voice/player.ts";
 import { OpError } from "./ops/fields.ts";
 import type { NodeEvent, Play, PlayerInfo, TrackEndReason, VoiceUpdate } from "./ops/protocol.ts";
 import { toWire } from "./ops/set-filter.ts";
@@ -20,6 +20,8 @@ export interface NodePlayerParts {
   call: CallPort;
   tracks: Tracks;
   updateIntervalMs: number;
+  /** For what has to be encoded. */
+  encoder: PlayOptions["encoder"];
   /** Throws when the node takes no track where nothing has played for so many milliseconds. */
   admitTrack: (silentMs: number) => void;
   tell: (event: NodeEvent) => void;
@@ -93,7 +95,12 @@ export class NodePlayer {
     this.#opening = undefined;
     if (this.#destroyed) throw new OpError("no_player", "The player ended while the track opened.");
     const end = d.end_time === 0 ? {} : { endMs: d.end_time };
-    const track = player.play(source, { startMs: d.start_time, ...end });
+    const { encoder } = this.#parts;
+    const track = player.play(source, {
+      startMs: d.start_time,
+      ...end,
+      ...(encoder && { encoder }),
+    });
     this.#track = track;
     this.#remember(track, d.track_id);
   }

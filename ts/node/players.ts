@@ -1,5 +1,6 @@
 /** The players of one bot, by guild. */
 
+import type { PlayOptions } from "../voice/player.ts";
 import type { Admission } from "./admission.ts";
 import { NodePlayer } from "./node-player.ts";
 import { OpError } from "./ops/fields.ts";
@@ -19,6 +20,8 @@ export interface PlayersParts {
   updateIntervalMs: number;
   maxPlayers: number;
   admission: Admission;
+  /** For what has to be encoded. */
+  encoder: PlayOptions["encoder"];
   tell: (event: NodeEvent) => void;
 }
 

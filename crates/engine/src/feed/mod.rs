@@ -76,6 +76,9 @@ pub enum SourceSpec {
     Http {
         /// The whole URL.
         url: String,
+        /// Fields for its requests, names and values. `Authorization` and cookies go to the URL's own host
+        /// alone; what a request cannot have is left out.
+        headers: Vec<(String, String)>,
     },
 }
 
@@ -326,9 +329,9 @@ impl FeedHost {
 
     fn origin(&self, feed: FeedId, load: u64, request: &LoadRequest) -> Origin {
         let track = request.track;
-        let url = match &request.source {
+        let (url, headers) = match &request.source {
             SourceSpec::File(path) => return Origin::File(path.clone()),
-            SourceSpec::Http { url } => url,
+            SourceSpec::Http { url, headers } => (url, headers),
         };
         // Weak, because the pool owns the jobs, and with them what holds these callbacks.
         let pool = Arc::downgrade(&self.pool);
@@ -346,6 +349,7 @@ impl FeedHost {
         self.http
             .fetch(
                 url,
+                headers,
                 request.start_ms,
                 Box::new(on_ready),
                 Box::new(on_stall),
