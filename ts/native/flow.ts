@@ -53,7 +53,10 @@ export class Stream implements StreamLike {
     if (this.#closed) return;
     const { source, encoder: own, ...rest } = request;
     const encoder = { ...this.#encoder, ...own };
-    const place = source.kind === "file" ? { path: source.path } : { url: source.url };
+    const place =
+      source.kind === "file"
+        ? { path: source.path }
+        : { url: source.url, ...(source.headers && { headers: { ...source.headers } }) };
     this.#playing = encoder;
     succeed(this.#native.play(this.#id, { ...rest, ...place, encoder }));
   }

@@ -21,7 +21,7 @@ export interface PlayersParts {
   maxPlayers: number;
   admission: Admission;
   /** For what has to be encoded. */
-  encoder: PlayOptions["encoder"];
+  encoder: NonNullable<PlayOptions["encoder"]>;
   tell: (event: NodeEvent) => void;
 }
 

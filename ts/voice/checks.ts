@@ -54,7 +54,8 @@ export function checkSource(source: AudioSource): void {
     case "file":
       return checkText(source.path, "path");
     case "http":
-      return checkText(source.url, "url");
+      checkText(source.url, "url");
+      return checkHeaders(source.headers);
     case "provider":
       return checkProvider(source.provider);
     case "frames":
@@ -91,6 +92,17 @@ function checkRange(value: unknown, name: string, least: number, most: number): 
   if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most)
     return;
   invalid(`${name} is a whole number from ${least} to ${most}.`);
+}
+
+function checkHeaders(headers: unknown): void {
+  if (headers === undefined) return;
+  const entries = isObject(headers) ? Object.entries(headers) : [["", 0]];
+  const fits = ([name, value]: unknown[]): boolean =>
+    /^[\w!#$%&'*+.^`|~-]+$/.test(String(name)) &&
+    typeof value === "string" &&
+    /^[\t\x20-\x7e]{0,8192}$/.test(value);
+  if (entries.length <= 32 && entries.every(fits)) return;
+  invalid("headers has to be an object of up to 32 header fields with strings of ASCII.");
 }
 
 function checkText(value: unknown, name: string): void {

@@ -9,6 +9,7 @@ import { CadenzaError } from "../support/errors.ts";
 import { checkMs, checkPlayOptions, checkSource } from "./checks.ts";
 import { FramePump } from "./frame-pump.ts";
 import type { OpusFrameProvider } from "./frames.ts";
+import { PushedTrack, type PushOptions } from "./pushed-track.ts";
 import { type AudioSource, isFrameSource, toProvider } from "./sources.ts";
 
 /** How a track ended. */
@@ -64,6 +65,8 @@ export class Player extends SafeEmitter<PlayerEvents> {
   #volume = 1;
   /** The active track, where JavaScript gives its frames. */
   #frames: Frames | undefined;
+  /** The active track, where its sound is pushed. */
+  #pushed: PushedTrack | undefined;
   /** The last track of the engine that made way for frames from JavaScript; its end says so. */
   #displaced: number | undefined;
 
@@ -139,6 +142,25 @@ export class Player extends SafeEmitter<PlayerEvents> {
     return track;
   }
 
+  /**
+   * Begins a track whose sound is handed over bit by bit: Opus packets, or samples, which filters and volume
+   * change like those of any other track. It replaces what plays.
+   *
+   * @throws CadenzaError `invalid_format` for samples of an impossible shape; then what played goes on.
+   */
+  push(options: PushOptions): PushedTrack {
+    const { wanted, ...request } = options;
+    const track = this.#track + 1;
+    this.#flow.openPush({ track, ...request });
+    this.#setPaused(false);
+    this.#speak(1);
+    const before = this.#frames;
+    this.#begin(track, 0, undefined);
+    this.#pushed = new PushedTrack(track, this.#flow, () => this.#active === track, wanted);
+    if (before) this.#endFrames(before, "replaced");
+    return this.#pushed;
+  }
+
   /** Stops what plays. */
   stop(): void {
     if (this.#active !== undefined) this.#flow.stop();
@@ -211,7 +233,7 @@ export class Player extends SafeEmitter<PlayerEvents> {
       case "track_metadata":
         return this.emit("trackMetadata", event.track, event.metadata);
       case "frames_wanted":
-        return this.#frames?.pump.wanted(event.count);
+        return (this.#frames?.pump ?? this.#pushed)?.wanted(event.count);
       case "drained":
         return this.#onDrained();
     }
@@ -233,6 +255,7 @@ export class Player extends SafeEmitter<PlayerEvents> {
     this.#active = track;
     this.#startMs = startMs;
     this.#frames = frames;
+    this.#pushed = undefined;
   }
 
   #playFrames(track: number, provider: OpusFrameProvider): number {
