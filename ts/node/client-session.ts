@@ -33,7 +33,12 @@ export interface SessionParts {
 }
 
 /** Events that show the present moment alone: the next one says more than those that were missed. */
-const MOMENTARY: ReadonlySet<NodeEvent["type"]> = new Set(["ready", "player_update", "stats"]);
+const MOMENTARY: ReadonlySet<NodeEvent["type"]> = new Set([
+  "ready",
+  "player_update",
+  "push_wanted",
+  "stats",
+]);
 
 /** What a client says about the socket that it lost. */
 export type Resuming = Pick<Client, "sessionId" | "lastEvent">;

@@ -453,6 +453,8 @@ export interface BindingPlayRequest {
   path?: string
   /** An http or https URL. */
   url?: string
+  /** Header fields for the requests of a URL. */
+  headers?: Record<string, string>
   /** Where to begin, in milliseconds of source time. */
   startMs?: number
   /** Where to end, in milliseconds of source time. */
