@@ -66,7 +66,7 @@ test("every op has a section with an example, in the schema, too", (t) => {
 });
 
 test("every event has a section with an example, and replayable ones a number", (t) => {
-  const momentary = ["ready", "player_update", "stats"];
+  const momentary = ["ready", "player_update", "push_wanted", "stats"];
   for (const type of Object.keys(EVENT_SCHEMAS)) {
     const example = EVENTS.find(({ heading, message }) => {
       return heading === type && message.d.type === type;

@@ -79,7 +79,7 @@ test("samples may be cut anywhere, wait in the node, and end when all are taken"
   client.raw(message(Buffer.alloc(61, 2)));
   t.is((await client.send("push_end", { guild_id: GUILD })).type, "done");
   t.deepEqual(
-    flow.pushed.map(({ length }) => length),
+    flow.pushed.map(({ length }) => length).filter((length) => length > 0),
     [61, 39],
   );
   t.is(flow.playing, 1);

@@ -163,7 +163,7 @@ export class ClientSession {
     try {
       const { guildId, sound } = readPush(bytes);
       envelope.guild_id = guildId;
-      await this.#players.inTurn(guildId, async () => this.#players.existing(guildId).take(sound));
+      await this.#players.take(guildId, sound);
     } catch (error) {
       this.tell({ type: "error", ...this.#describe(error, envelope), ...envelope });
     }

@@ -51,6 +51,11 @@ export class Players implements Iterable<NodePlayer> {
     return this.#turns.run(guildId, job);
   }
 
+  /** Takes pushed sound, after the ops that came before it. */
+  take(guildId: string, sound: Buffer): Promise<void> {
+    return this.#turns.soon(guildId, () => this.existing(guildId).take(sound));
+  }
+
   /** A play in this guild that still looks its track up is not wanted any more. */
   interrupt(guildId: string): void {
     this.#byGuild.get(guildId)?.interrupt();
