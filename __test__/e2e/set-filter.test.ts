@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import type { Filters } from "../../ts/node/ops/protocol.ts";
+import type { Filters, PlayerInfo } from "../../ts/node/ops/protocol.ts";
 import { liveNode } from "../support/live-node.ts";
 import { decibels, envelopeOf, levelOf, pitchOf } from "../support/measure.ts";
 import { wavFile } from "../support/wav.ts";
@@ -27,7 +27,7 @@ async function measure(
 ) {
   const folder = await mkdtemp(join(tmpdir(), "cadenza-"));
   t.teardown(() => rm(folder, { recursive: true }));
-  const samples = new Float64Array(12 * RATE * 2).map((_, at) => {
+  const samples = new Float64Array(30 * RATE * 2).map((_, at) => {
     const hertz = at % 2 === 0 ? left : right;
     return level * Math.sin((2 * Math.PI * hertz * (at >> 1)) / RATE);
   });
@@ -147,12 +147,13 @@ test("timescale changes pitch and speed, and positions tell the place in the sou
   t.true(Math.abs(pitch / (1.1 * 1.25) - 1) < 0.005, `${pitch}`);
   const look = async () => {
     const { result } = await bench.done("get_player");
-    return result as { position: number; packets_sent: number; speed: number };
+    return result as PlayerInfo;
   };
   const first = await look();
   await bench.heard(150);
   const second = await look();
   t.is(first.speed, 1.5);
+  t.truthy(second.track_id, "it plays on");
   const packets = second.packets_sent - first.packets_sent;
   const speed = (second.position - first.position) / (packets * 20);
   // A packet more or less is 0.7 % of them.
