@@ -236,7 +236,7 @@ test("malformed frames are named, ids come back", async (t) => {
       "missing_field",
       "wrong_type",
       "wrong_type",
-      "invalid_value",
+      "bad_json",
     ],
   );
   t.deepEqual([received[4]?.id, received[5]?.id], ["a1", 7]);

@@ -14,9 +14,7 @@ export const CLOSE_REPLACED = 4001;
 
 /** What a socket is connected to. */
 export interface SocketEvents {
-  message(text: string): void;
-  /** Bytes that the client pushes. */
-  binary(bytes: Buffer): void;
+  message(text: string, isBinary: boolean): void;
   closed(code: number): void;
 }
 
@@ -39,8 +37,7 @@ export class ClientSocket {
       this.#heard = true;
       if (socket.readyState !== socket.OPEN) return;
       this.#slowDown();
-      if (isBinary) events.binary(data as Buffer);
-      else events.message(String(data));
+      events.message(String(data), isBinary);
     });
     socket.on("error", () => undefined);
     socket.on("close", (code) => {

@@ -30,9 +30,7 @@ export class Tracks {
     const track = decodeTrackId(trackId);
     if (isLocal(track.url)) return await this.#sources.resolve(track.url);
     const found = await this.#resolvers.open(track, signal);
-    const source = await this.#sources.resolve(found?.url ?? track.url);
-    const headers = found?.headers;
-    return source.kind === "http" && headers ? { ...source, headers } : source;
+    return await this.#sources.resolve(found ?? track.url);
   }
 
   /** Says that a track could not be played from where it was found. */

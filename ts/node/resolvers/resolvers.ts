@@ -24,7 +24,10 @@ export interface ResolversParts {
   now?: () => number;
 }
 
-type Remembered = Opened & { expiresAt: number };
+interface Remembered {
+  url: string;
+  expiresAt: number;
+}
 
 /** The resolvers of a node. */
 export class Resolvers {
@@ -50,12 +53,12 @@ export class Resolvers {
   }
 
   /** Where the sound of a track is; undefined when it is no resolver's business. Throws as `load` does. */
-  async open(track: TrackDescription, signal: AbortSignal): Promise<Opened | undefined> {
+  async open(track: TrackDescription, signal: AbortSignal): Promise<string | undefined> {
     const known = this.#recall(track.url);
     if (known !== undefined) return known;
     const opened = await this.#first((resolver, ended) => resolver.open?.(track, ended), signal);
     if (opened) this.#remember(track.url, opened);
-    return opened;
+    return opened?.url;
   }
 
   /** Forgets where a track was, since it is not there. */
@@ -84,18 +87,17 @@ export class Resolvers {
     throw new OpError("resolver_failed", `The resolver ${name} failed; the node's log says more.`);
   }
 
-  #recall(key: string): Opened | undefined {
+  #recall(key: string): string | undefined {
     const known = this.#remembered.get(key);
     if (!known) return undefined;
-    if (known.expiresAt - this.#now() >= MIN_GOOD_MS) return known;
+    if (known.expiresAt - this.#now() >= MIN_GOOD_MS) return known.url;
     this.#remembered.delete(key);
     return undefined;
   }
 
-  #remember(key: string, opened: Opened): void {
-    const { expiresAt } = opened;
+  #remember(key: string, { url, expiresAt }: Opened): void {
     if (expiresAt === undefined || expiresAt - this.#now() < MIN_GOOD_MS) return;
-    this.#remembered.set(key, { ...opened, expiresAt });
+    this.#remembered.set(key, { url, expiresAt });
     const [oldest] = this.#remembered.keys();
     if (this.#remembered.size > MAX_REMEMBERED && oldest !== undefined) {
       this.#remembered.delete(oldest);
