@@ -10,8 +10,9 @@ import { memory, shared, transcode } from "./experiments/cost.ts";
 import { density } from "./experiments/density.ts";
 import type { Context, Experiment, Section, Size } from "./experiments/experiment.ts";
 import { blocked, lateness } from "./experiments/lateness.ts";
+import { node } from "./experiments/node.ts";
 import { scale } from "./experiments/scale.ts";
-import { dave } from "./experiments/seal.ts";
+import { sealing } from "./experiments/seal.ts";
 import { first, startup } from "./experiments/start.ts";
 import { contenders } from "./harness/contenders.ts";
 import { makeFixture } from "./harness/fixture.ts";
@@ -29,11 +30,12 @@ const EXPERIMENTS: readonly Experiment[] = [
   shared,
   first,
   startup,
-  dave,
+  sealing,
   scale,
+  node,
 ];
 /** What a quick run leaves out, because it takes minutes of its own. */
-const NOT_QUICK = ["scale"];
+const NOT_QUICK = ["scale", "node"];
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { values } = parseArgs({

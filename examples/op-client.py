@@ -9,7 +9,7 @@ What it leaves out: a main gateway. The credentials of a voice channel come as J
     CADENZA_PASSWORD=correct-horse python3 op-client.py ws://127.0.0.1:2333/v1/ws /srv/music/song.ogg < room.json
 """
 
-import base64, json, os, socket, struct, sys, urllib.parse
+import base64, json, math, os, socket, struct, sys, urllib.parse
 
 
 class Node:
@@ -87,6 +87,15 @@ def main(url, track):
     node.ask("set_filter", guild_id=guild, filters={"timescale": {"speed": 1.1}, "low_pass": {"smoothing": 20}})
     node.ask("get_player", guild_id=guild)
     node.ask("list_players")
+    node.ask("push", guild_id=guild, format="s16le", sample_rate=48000, channels=2, track_id="a tone")
+    node.until(type="push_wanted")
+    second = (round(8000 * math.sin(math.tau * 440 * at / 48000)) for at in range(48000))
+    sound = b"".join(struct.pack("<2h", sample, sample) for sample in second)
+    for at in range(0, len(sound), 48000):  # Binary messages: a head of 10 bytes, and sound.
+        node.frame(2, struct.pack("!BBQ", 1, 0, int(guild)) + sound[at:at + 48000])
+    node.ask("push_end", guild_id=guild)
+    node.until(type="track_end", reason="finished")
+    node.ask("play", guild_id=guild, track_id=found["track_id"])
     node.ask("stop", guild_id=guild)
     node.until(type="track_end", reason="stopped")
     node.ask("destroy", guild_id=guild)

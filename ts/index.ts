@@ -153,6 +153,7 @@ export type {
   ReceivedPacket,
   ReceivedPcm,
 } from "./voice/receive/received.ts";
+export type { ReceivedStatistics } from "./voice/receive/received-statistics.ts";
 export { Recording } from "./voice/receive/recording.ts";
 export { AudioSubscription, type SubscribeOptions } from "./voice/receive/subscription.ts";
 export {
@@ -162,7 +163,7 @@ export {
   VoiceReceiver,
 } from "./voice/receive/voice-receiver.ts";
 export { SharedPlayer } from "./voice/shared-player.ts";
-export type { AudioSource, FrameSource, StreamSource } from "./voice/sources.ts";
+export type { AudioSource, FrameSource } from "./voice/sources.ts";
 export {
   type CreateUdp,
   UdpConnection,

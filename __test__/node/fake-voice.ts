@@ -2,6 +2,7 @@
 
 import type { GatewayStatus, Reason } from "../../ts/gateway/index.ts";
 import type { FilterSettings } from "../../ts/native/filters.ts";
+import type { PushRequest } from "../../ts/native/push.ts";
 import type {
   FlowLike,
   FlowStats,
@@ -30,6 +31,10 @@ export class FakeFlow implements FlowLike {
   readonly seeks: number[] = [];
   readonly filters: (FilterSettings | undefined)[] = [];
   readonly volumes: number[] = [];
+  readonly pushes: PushRequest[] = [];
+  readonly pushed: Buffer[] = [];
+  /** Frames, or bytes of samples, that are taken. */
+  room = 0;
   paused = false;
   positionMs = 0;
   playing: number | undefined;
@@ -113,17 +118,33 @@ export class FakeFlow implements FlowLike {
   setVolume(volume: number): void {
     this.volumes.push(volume);
   }
-  openPush(): void {}
-  endPush(): void {}
+
+  openPush(request: PushRequest): void {
+    const before = this.playing;
+    this.pushes.push(request);
+    this.playing = request.track;
+    if (before !== undefined) this.emit({ type: "track_ended", track: before, reason: "replaced" });
+  }
+
+  endPush(): void {
+    this.#end("finished");
+  }
+
   setEncoder(): void {}
   subscribe(): void {}
 
-  pushFrames(): number {
-    return 0;
+  pushFrames(frames: readonly Uint8Array[]): number {
+    const taken = frames.slice(0, this.room);
+    this.pushed.push(...taken.map((frame) => Buffer.from(frame)));
+    this.room -= taken.length;
+    return taken.length;
   }
 
-  pushBytes(): number {
-    return 0;
+  pushBytes(bytes: Uint8Array): number {
+    const taken = bytes.subarray(0, this.room);
+    this.pushed.push(Buffer.from(taken));
+    this.room -= taken.length;
+    return taken.length;
   }
 
   stats(): FlowStats {

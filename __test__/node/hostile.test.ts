@@ -205,6 +205,7 @@ test("a client that is gone without a word is noticed, one that answers pings is
   server.on("connection", (socket, { url: name = "" }) => {
     const events = {
       message: () => undefined,
+      binary: () => undefined,
       closed: (code: number) => {
         closed[name] = code;
       },

@@ -236,7 +236,7 @@ test("malformed frames are named, ids come back", async (t) => {
       "missing_field",
       "wrong_type",
       "wrong_type",
-      "bad_json",
+      "invalid_value",
     ],
   );
   t.deepEqual([received[4]?.id, received[5]?.id], ["a1", 7]);

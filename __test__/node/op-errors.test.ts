@@ -215,7 +215,7 @@ test("all of them over one socket: each is answered, and the socket stays up", a
   const errors = client.events.filter((event) => event.type === "error");
   t.deepEqual(
     errors.map(({ code }) => code),
-    [...CASES.map(({ code }) => code), "bad_json"],
+    [...CASES.map(({ code }) => code), "invalid_value"],
   );
 });
 

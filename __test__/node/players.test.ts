@@ -43,7 +43,12 @@ test("play starts a track, and its events follow", async (t) => {
   t.like(await client.send("play", play()), { type: "done", op: "play", guild_id: GUILD, id: 1 });
   const { flow } = node.call();
   t.deepEqual(flow.plays, [
-    { track: 1, source: { kind: "http", url: "https://example.org/song.ogg" }, startMs: 0 },
+    {
+      track: 1,
+      source: { kind: "http", url: "https://example.org/song.ogg" },
+      startMs: 0,
+      encoder: { bitrate: 128_000, complexity: 10 },
+    },
   ]);
   flow.start();
   const about = { guild_id: GUILD, track_id: TRACK };

@@ -66,7 +66,7 @@ test("every op has a section with an example, in the schema, too", (t) => {
 });
 
 test("every event has a section with an example, and replayable ones a number", (t) => {
-  const momentary = ["ready", "player_update", "stats"];
+  const momentary = ["ready", "player_update", "push_wanted", "stats"];
   for (const type of Object.keys(EVENT_SCHEMAS)) {
     const example = EVENTS.find(({ heading, message }) => {
       return heading === type && message.d.type === type;
@@ -96,7 +96,7 @@ test("the examples, sent in their order, are carried out, and load_tracks answer
   const client = await node.connect();
   const order = ["voice_update", "play", "set_pause_state", "set_position"];
   order.push("set_filter", "set_volume", "get_player");
-  const last = ["list_players", "load_tracks", "stop", "destroy"];
+  const last = ["list_players", "load_tracks", "push", "push_end", "play", "stop", "destroy"];
   for (const name of [...order, ...last]) {
     const { message } = COMMANDS.find(({ message: { op } }) => op === name) as Example;
     const answer = await client.send(message.op, message.d);
@@ -110,12 +110,14 @@ test("the examples, sent in their order, are carried out, and load_tracks answer
 
 test("what the documentation says about limits is so", async (t) => {
   const { MAX_KEPT_EVENTS } = await import("../../ts/node/event-log.ts");
+  const { HELD_MS } = await import("../../ts/node/pushed-sound.ts");
   const { MAX_WAITING } = await import("../../ts/node/turns.ts");
   const { MAX_WAITING_BYTES } = await import("../../ts/node/client-socket.ts");
   const { MESSAGE_BURST, MESSAGES_PER_SECOND } = await import("../../ts/node/rate-limit.ts");
   const says = (text: string): boolean => t.true(document.includes(text), text);
   says(`| events kept for a client that comes back | ${MAX_KEPT_EVENTS.toLocaleString("en")}`);
   says(`| ops of one guild that wait for each other | ${MAX_WAITING} |`);
+  says(`| sound that is pushed ahead | ${HELD_MS / 1000} s in the node`);
   says(`| bytes of events that wait for a client | ${MAX_WAITING_BYTES / 2 ** 20} MiB |`);
   says(
     `${MESSAGE_BURST.toLocaleString("en")} at once, ${MESSAGES_PER_SECOND.toLocaleString("en")}`,

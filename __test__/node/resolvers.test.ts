@@ -127,13 +127,13 @@ test("an address is kept until shortly before it expires, or until it fails", as
     open: async () => ({ url: `https://cdn.example/${++asked}`, expiresAt: now + 600_000 }),
   };
   const resolvers = resolversOf([resolver], () => now);
-  t.is(await resolvers.open(TRACK, never), "https://cdn.example/1");
+  t.is((await resolvers.open(TRACK, never))?.url, "https://cdn.example/1");
   now += 500_000;
-  t.is(await resolvers.open(TRACK, never), "https://cdn.example/1");
+  t.is((await resolvers.open(TRACK, never))?.url, "https://cdn.example/1");
   now += 90_000;
-  t.is(await resolvers.open(TRACK, never), "https://cdn.example/2");
+  t.is((await resolvers.open(TRACK, never))?.url, "https://cdn.example/2");
   resolvers.forget(TRACK.url);
-  t.is(await resolvers.open(TRACK, never), "https://cdn.example/3");
+  t.is((await resolvers.open(TRACK, never))?.url, "https://cdn.example/3");
 });
 
 test("a lane runs so many calls, lets so many wait, and gives places back", async (t) => {
@@ -273,6 +273,7 @@ const INFO = {
   channel_id: "UC1",
   thumbnail: "https://cdn.example/1.jpg",
   is_live: false,
+  http_headers: { "User-Agent": "Mozilla/5.0", Referer: "https://x.example/", "no header": "x" },
 };
 
 test.serial(
@@ -306,7 +307,10 @@ test.serial(
     for (let count = 0; count < 3; count++) {
       await client.send("play", { guild_id: GUILD, track_id: trackId(PAGE) });
     }
-    t.deepEqual(node.call().flow.plays[2]?.source, { kind: "http", url: INFO.url });
+    const headers = { "User-Agent": "Mozilla/5.0", Referer: "https://x.example/" };
+    const { flow } = node.call();
+    t.deepEqual(flow.plays[0]?.source, { kind: "http", url: INFO.url, headers });
+    t.deepEqual(flow.plays[2]?.source, { kind: "http", url: INFO.url, headers });
     t.is(calls().length, 2, "its address is kept until it expires");
   },
 );

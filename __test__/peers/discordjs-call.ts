@@ -67,3 +67,24 @@ export async function discordjsGuest(
     },
   };
 }
+
+/**
+ * How many frames are missing between those heard of a track that is played over and over, where any are. A frame that is
+ * none of the track's counts as a whole track.
+ */
+export function gaps(heard: readonly string[], track: readonly string[]): number[] {
+  const found: number[] = [];
+  let expected = track.indexOf(heard[0] ?? "");
+  for (const frame of heard) {
+    let missing = 0;
+    while (track[(expected + missing) % track.length] !== frame && missing < track.length)
+      missing++;
+    if (missing > 0) found.push(missing);
+    expected = (expected + missing + 1) % track.length;
+  }
+  return found;
+}
+
+export function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}

@@ -15,10 +15,10 @@ interface Costs {
 }
 
 /** Sealing a packet with and without DAVE, alone in a loop. */
-export const dave: Experiment = {
-  name: "dave",
+export const sealing: Experiment = {
+  name: "sealing",
   async run({ root, size, fixture, tell }: Context): Promise<Section> {
-    tell("dave: sealing with and without");
+    tell("sealing with and without end-to-end encryption");
     const costs: Costs[] = [];
     for (let round = 0; round < ROUNDS[size]; round++) {
       const program = join(root, "target/release/seal-cost");
@@ -33,7 +33,7 @@ export const dave: Experiment = {
       "open: µs/packet": of("openNs"),
     };
     return {
-      name: "dave",
+      name: "sealing",
       title: "End-to-end encryption",
       method:
         "Sealing the frames in a loop, with the code that pacers run: transport encryption alone (AES-256-GCM), and " +

@@ -19,6 +19,8 @@ export interface Fixture {
   ogg: string;
   /** 48 kHz stereo samples. */
   wav: string;
+  /** 44.1 kHz stereo MP3 of the same length as the Ogg file. */
+  mp3: string;
   /** Mean length of a frame in bytes. */
   frameBytes: number;
 }
@@ -31,6 +33,7 @@ export function makeFixture(root: string, folder: string): Fixture {
     frames: join(folder, "tune.frames"),
     ogg: join(folder, "tune.opus"),
     wav: join(folder, "music.wav"),
+    mp3: join(folder, "music.mp3"),
   };
   writeFileSync(paths.frames, lengthPrefixed(packets));
   const repeated = Array.from(
@@ -39,8 +42,17 @@ export function makeFixture(root: string, folder: string): Fixture {
   );
   writeFileSync(paths.ogg, oggOpus(repeated));
   writeFileSync(paths.wav, wavFile(musicLike(WAV_SECONDS, 48_000), 48_000, 2));
+  writeFileSync(paths.mp3, repeatedMp3(root));
   const bytes = packets.reduce((sum, packet) => sum + packet.length, 0);
   return { ...paths, frameBytes: bytes / Math.max(1, packets.length) };
+}
+
+/** A short MP3 again and again, without its first frame, which tells a length. */
+function repeatedMp3(root: string): Buffer {
+  const file = readFileSync(join(root, "crates/audio/tests/fixtures/stereo-44100.mp3"));
+  const mark = Buffer.from([0xff, 0xfb]);
+  const sound = file.subarray(file.indexOf(mark, file.indexOf(mark) + 2));
+  return Buffer.concat(Array.from({ length: Math.ceil(PLAY_SECONDS / 2) }, () => sound));
 }
 
 function lengthPrefixed(packets: readonly Uint8Array[]): Buffer {

@@ -173,6 +173,11 @@ export class Stage {
     };
   }
 
+  /** Where the gateway listens: host and port. */
+  get endpoint(): string {
+    return this.#base.endpoint;
+  }
+
   /** CPU time and memory of the gateway belong to no sender. */
   get gatewayPid(): number {
     return this.#gateway.pid;

@@ -39,6 +39,7 @@ export function targets(figures: Figures): Target[] {
       1.25,
       ratio(sum(cost("cadenza"), median("DAVE: µs/packet")), cost("raw loop")),
     ),
+    atMost("DAVE adds to each packet, µs", 0.3, median("DAVE: µs/packet")),
     atLeast(
       `p50 at ${at} calls, better than @discordjs/voice by`,
       50,
@@ -74,6 +75,11 @@ export function targets(figures: Figures): Target[] {
       "encoding, against the bare codec",
       1.05,
       ratio(median("cadenza: workers µs/frame"), median("bare codec: µs/frame")),
+    ),
+    atMost(
+      "late packets of a node with 120 transcoding and 300 passthrough players, %",
+      1,
+      scaled(median("node, 120 transcoding and 300 passthrough: late share"), 100),
     ),
     atLeast(
       "calls on one stream, cheaper than separate ones by",
@@ -127,12 +133,13 @@ function atLeast(what: string, least: number, got: number | undefined): Target {
 
 function atMost(what: string, most: number, got: number | undefined): Target {
   const reached = got === undefined ? undefined : got <= most;
-  const percent = what.endsWith("%");
+  // Ratios, unless the name ends in a unit.
+  const unit = /(%|µs)$/.exec(what)?.[1] ?? "×";
   return {
     what,
-    wanted: `≤ ${Number(most.toFixed(3))}${percent ? "" : " ×"}`,
+    wanted: `≤ ${Number(most.toFixed(3))}${unit === "%" ? "" : ` ${unit}`}`,
     got,
-    unit: percent ? "%" : "×",
+    unit,
     reached,
   };
 }

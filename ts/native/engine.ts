@@ -4,7 +4,7 @@ import { CadenzaError } from "../support/errors.ts";
 import { toFlowEvent } from "./events.ts";
 import { Flow, Stream } from "./flow.ts";
 import type { BindingEngine, BindingEvent } from "./generated/binding.js";
-import { startEngine } from "./start.ts";
+import { loadBinding } from "./load.ts";
 import type { EngineLike, EngineOptions, EngineStats, FlowEvent } from "./types.ts";
 import { unwrap } from "./unwrap.ts";
 
@@ -30,12 +30,10 @@ export class Engine implements EngineLike {
   readonly #flows = new Map<number, Owned>();
   #closed: Promise<void> | undefined;
 
-  /**
-   * @throws CadenzaError `invalid_argument` for an option that is unknown or out of its range,
-   * `native_addon_missing` when no addon fits this machine, `engine_start_failed` when the system gives no threads.
-   */
+  /** @throws CadenzaError `native_addon_missing` when no addon fits this machine. */
   constructor(options: EngineOptions = {}) {
-    this.#native = startEngine(options, () => this.#dispatch());
+    const binding = loadBinding();
+    this.#native = new binding.BindingEngine(options, () => this.#dispatch());
   }
 
   /** The engine of this process (per worker thread), started at the first call. */

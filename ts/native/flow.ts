@@ -53,7 +53,10 @@ export class Stream implements StreamLike {
     if (this.#closed) return;
     const { source, encoder: own, ...rest } = request;
     const encoder = { ...this.#encoder, ...own };
-    const place = source.kind === "file" ? { path: source.path } : { url: source.url };
+    const place =
+      source.kind === "file"
+        ? { path: source.path }
+        : { url: source.url, ...(source.headers && { headers: { ...source.headers } }) };
     this.#playing = encoder;
     succeed(this.#native.play(this.#id, { ...rest, ...place, encoder }));
   }
@@ -96,18 +99,11 @@ export class Stream implements StreamLike {
 
   openPush(request: PushRequest): void {
     if (this.#closed) return;
-    const { track, pcm, file } = request;
+    const { track, pcm } = request;
     const encoder = { ...this.#encoder, ...request.encoder };
     this.#playing = encoder;
     const shape = pcm && { sampleType: "s16le", sampleRate: 48_000, channels: 2, ...pcm };
-    succeed(
-      this.#native.openPush(this.#id, {
-        track,
-        encoder,
-        ...(file && { file }),
-        ...(shape && { pcm: shape }),
-      }),
-    );
+    succeed(this.#native.openPush(this.#id, { track, encoder, ...(shape && { pcm: shape }) }));
   }
 
   pushFrames(frames: readonly Uint8Array[], end = false): number {
@@ -119,7 +115,7 @@ export class Stream implements StreamLike {
 
   pushBytes(bytes: Uint8Array, end = false): number {
     if (this.#closed) return 0;
-    const taken = this.#native.pushBytes(this.#id, bytes);
+    const taken = this.#native.pushPcm(this.#id, bytes);
     if (end && taken === bytes.length) this.endPush();
     return taken;
   }

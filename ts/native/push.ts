@@ -25,8 +25,6 @@ export interface EncodingStats {
   busyPermille: number;
   /** Times the complexity was lowered because of load. */
   lowered: number;
-  /** Frames encoded since the start. What a shared player plays counts once. */
-  encoded: number;
 }
 
 /** The shape of pushed samples: little-endian and interleaved. */
@@ -45,9 +43,7 @@ export interface PushRequest {
   track: number;
   /** The shape of samples. Without it, 20 ms Opus packets are pushed, which are sent as they are. */
   pcm?: PcmShape;
-  /** Bytes of a file in any format that can be played are pushed; a range of source time. Not beside `pcm`. */
-  file?: { startMs?: number; endMs?: number };
-  /** For samples and files. */
+  /** For samples. */
   encoder?: EncoderOptions;
 }
 

@@ -15,7 +15,10 @@ export type TransportMode =
   | "xsalsa20_poly1305";
 
 /** What fills the sound of a track. */
-export type SourceSpec = { kind: "file"; path: string } | { kind: "http"; url: string };
+export type SourceSpec =
+  | { kind: "file"; path: string }
+  /** `headers` go with its requests; `Authorization` and cookies to the URL's own host alone. */
+  | { kind: "http"; url: string; headers?: Readonly<Record<string, string>> };
 
 /** Options of an {@link EngineLike}; all are read once at the start. */
 export interface EngineOptions {

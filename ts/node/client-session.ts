@@ -12,6 +12,7 @@ import type { OpResult } from "./ops/op.ts";
 import type { Done, Failed, NodeEvent, Stats } from "./ops/protocol.ts";
 import { type Envelope, type ReadCommand, readCommand } from "./ops/table.ts";
 import type { Players } from "./players.ts";
+import { readPush } from "./pushed-sound.ts";
 
 /** Version of the op protocol, told in `ready`. */
 export const PROTOCOL_VERSION = "1";
@@ -32,7 +33,12 @@ export interface SessionParts {
 }
 
 /** Events that show the present moment alone: the next one says more than those that were missed. */
-const MOMENTARY: ReadonlySet<NodeEvent["type"]> = new Set(["ready", "player_update", "stats"]);
+const MOMENTARY: ReadonlySet<NodeEvent["type"]> = new Set([
+  "ready",
+  "player_update",
+  "push_wanted",
+  "stats",
+]);
 
 /** What a client says about the socket that it lost. */
 export type Resuming = Pick<Client, "sessionId" | "lastEvent">;
@@ -74,8 +80,11 @@ export class ClientSession {
     clearTimeout(this.#expiry);
     this.#socket?.close(CLOSE_REPLACED, "Another connection of this bot took over.");
     const socket = new ClientSocket(webSocket, {
-      message: (text, isBinary) => {
-        if (this.#socket === socket) void this.#receive(text, isBinary);
+      message: (text) => {
+        if (this.#socket === socket) void this.#receive(text);
+      },
+      binary: (bytes) => {
+        if (this.#socket === socket) void this.#takeSound(bytes);
       },
       closed: (code) => this.#onClosed(socket, code),
     });
@@ -137,13 +146,24 @@ export class ClientSession {
     this.#socket?.send(message);
   }
 
-  async #receive(text: string, isBinary: boolean): Promise<void> {
+  async #receive(text: string): Promise<void> {
     const envelope: Envelope = {};
     try {
-      if (isBinary) throw new OpError("bad_json", "The message is binary; ops are JSON text.");
       const result = await this.#carryOut(readCommand(text, envelope));
       const done: Done = { type: "done", op: "", ...envelope };
       this.tell(result === undefined ? done : { ...done, result });
+    } catch (error) {
+      this.tell({ type: "error", ...this.#describe(error, envelope), ...envelope });
+    }
+  }
+
+  /** Sound that is pushed; there is an answer only when it was not taken. */
+  async #takeSound(bytes: Buffer): Promise<void> {
+    const envelope: Envelope = { op: "push" };
+    try {
+      const { guildId, sound } = readPush(bytes);
+      envelope.guild_id = guildId;
+      await this.#players.take(guildId, sound);
     } catch (error) {
       this.tell({ type: "error", ...this.#describe(error, envelope), ...envelope });
     }

@@ -14,7 +14,9 @@ export const CLOSE_REPLACED = 4001;
 
 /** What a socket is connected to. */
 export interface SocketEvents {
-  message(text: string, isBinary: boolean): void;
+  message(text: string): void;
+  /** Bytes that the client pushes. */
+  binary(bytes: Buffer): void;
   closed(code: number): void;
 }
 
@@ -37,7 +39,8 @@ export class ClientSocket {
       this.#heard = true;
       if (socket.readyState !== socket.OPEN) return;
       this.#slowDown();
-      events.message(String(data), isBinary);
+      if (isBinary) events.binary(data as Buffer);
+      else events.message(String(data));
     });
     socket.on("error", () => undefined);
     socket.on("close", (code) => {

@@ -54,6 +54,10 @@ export interface NodeConfig {
   pacers: number;
   /** Threads that decode and encode, 1 to 64. Default 2. */
   decode_workers: number;
+  /** Bits per second of what is encoded, 6000 to 510 000. Default 128 000. */
+  opus_bitrate: number;
+  /** Effort of the encoder, 0 to 10; less is spent while the machine is busy. Default 10. */
+  opus_complexity: number;
   /** `silent`, `error`, `warn`, `info` or `debug`. Default info. */
   log_level: string;
 }
@@ -150,6 +154,13 @@ export const CONFIG_KEYS: { [Name in keyof NodeConfig]: ConfigKey } = {
   dashboard: toggle("whether there is a page at `/dashboard`, behind the password", true),
   pacers: integer("sending threads; one carries thousands of players", 1, 16, 1),
   decode_workers: integer("threads that decode and encode", 1, 64, 2),
+  opus_bitrate: integer("bits per second of what is encoded", 6000, 510_000, 128_000),
+  opus_complexity: integer(
+    "effort of the encoder; less is spent while the machine is busy",
+    0,
+    10,
+    10,
+  ),
   log_level: {
     about: "how much is logged, as JSON lines on standard output",
     allowed: `one of ${LOG_LEVELS.join(", ")}`,

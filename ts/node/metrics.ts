@@ -8,6 +8,7 @@ import type { Load } from "./load-meter.ts";
 import type { NodePlayer } from "./node-player.ts";
 import type { NodeEvent } from "./ops/protocol.ts";
 import { OP_NAMES } from "./ops/table.ts";
+import { threadSeconds } from "./thread-seconds.ts";
 
 /** What is measured when somebody asks. */
 export interface MetricsParts {
@@ -50,6 +51,7 @@ export class NodeMetrics {
     this.#addNode();
     this.#addPlayers();
     this.#addEngine();
+    this.#addEncoding();
     this.#addProcess();
   }
 
@@ -132,6 +134,23 @@ export class NodeMetrics {
       const pacers = engine()?.pacers ?? [];
       return Object.fromEntries(pacers.map((pacer, at) => [at, pacer.loadPermille / 1000]));
     });
+  }
+
+  #addEncoding(): void {
+    const { engine } = this.#parts;
+    this.#gauge(
+      "cadenza_encoder_complexity",
+      "The effort that encoders may take at present, 0 to 10.",
+      () => engine()?.encoding.complexityCap ?? 10,
+    );
+    this.#counter(
+      "cadenza_encoder_lowered_total",
+      "Times that the encoders' effort was lowered because of load.",
+      () => engine()?.encoding.lowered ?? 0,
+    );
+    const help =
+      "Processor time of the engine's threads: decoding and encoding, sending, fetching.";
+    this.#labelled("cadenza_thread_seconds_total", help, "work", threadSeconds);
   }
 
   #addProcess(): void {

@@ -151,6 +151,7 @@ export class NodeCore implements HttpParts {
         updateIntervalMs: config.player_update_interval_ms,
         maxPlayers: config.max_players,
         admission: this.#admission,
+        encoder: { bitrate: config.opus_bitrate, complexity: config.opus_complexity },
         tell,
       });
     return new ClientSession({
@@ -220,7 +221,8 @@ export class NodeCore implements HttpParts {
 
   #stats(): Omit<Stats, "type" | "players" | "playing"> {
     const { total, cores } = this.#meter.load;
-    const pacers = this.#engine?.stats().pacers ?? [];
+    const engine = this.#engine?.stats();
+    const pacers = engine?.pacers ?? [];
     const sent = pacers.reduce((sum, pacer) => sum + pacer.sent, 0);
     const late = pacers.reduce((sum, { lateness }) => sum + lateCount(lateness), 0);
     return {
@@ -228,6 +230,7 @@ export class NodeCore implements HttpParts {
       node_players: this.sessions.playerCount,
       load: Math.round(total * 1000) / 1000,
       cpu: Math.round(cores * 1000) / 1000,
+      complexity: engine?.encoding.complexityCap ?? 10,
       memory: process.memoryUsage.rss(),
       packets_sent: sent,
       packets_late: late,

@@ -3,15 +3,21 @@
 import type { GatewayStatus, Reason } from "../gateway/index.ts";
 import type { TrackInfo } from "../native/types.ts";
 import type { ResolvedFilters } from "../voice/filters.ts";
-import type { TrackEndReason as PlayerEndReason } from "../voice/player.ts";
+import type { TrackEndReason as PlayerEndReason, PlayOptions } from "../voice/player.ts";
 import { OpError } from "./ops/fields.ts";
-import type { NodeEvent, Play, PlayerInfo, TrackEndReason, VoiceUpdate } from "./ops/protocol.ts";
+import type {
+  NodeEvent,
+  Play,
+  PlayerInfo,
+  Push,
+  TrackEndReason,
+  VoiceUpdate,
+} from "./ops/protocol.ts";
 import { toWire } from "./ops/set-filter.ts";
+import { PushedSound } from "./pushed-sound.ts";
+import { TrackIds } from "./track-ids.ts";
 import type { Tracks } from "./tracks.ts";
 import type { CallPort } from "./voice-port.ts";
-
-/** Tracks whose end is still to come: the one that plays and those it replaced. */
-const MAX_OPEN_TRACKS = 16;
 
 /** What a player is made of. */
 export interface NodePlayerParts {
@@ -20,6 +26,8 @@ export interface NodePlayerParts {
   call: CallPort;
   tracks: Tracks;
   updateIntervalMs: number;
+  /** For what has to be encoded. */
+  encoder: NonNullable<PlayOptions["encoder"]>;
   /** Throws when the node takes no track where nothing has played for so many milliseconds. */
   admitTrack: (silentMs: number) => void;
   tell: (event: NodeEvent) => void;
@@ -28,9 +36,11 @@ export interface NodePlayerParts {
 /** A player. */
 export class NodePlayer {
   readonly #parts: NodePlayerParts;
-  readonly #trackIds = new Map<number, string>();
+  readonly #trackIds = new TrackIds();
   readonly #updates: NodeJS.Timeout;
   #track: number | undefined;
+  /** What plays, where the client pushes it. */
+  #pushed: PushedSound | undefined;
   /** The play that still looks its track up. */
   #opening: AbortController | undefined;
   /** When something played last; a new player counts as heard, since it has just been let in. */
@@ -44,16 +54,17 @@ export class NodePlayer {
     call.player.on("trackStart", (track, info) => this.#onStart(track, info));
     call.player.on("trackEnd", (track, reason) => this.#onEnd(track, reason));
     call.player.on("trackError", (track, { code, message }) => {
-      const about = { guild_id: guildId, track_id: this.#idOf(track) };
-      if (about.track_id !== "") parts.tracks.failed(about.track_id);
+      const about = { guild_id: guildId, track_id: this.#trackIds.of(track) };
+      if (about.track_id !== "" && this.#pushed?.track !== track)
+        parts.tracks.failed(about.track_id);
       this.#tell({ type: "track_error", ...about, code, message });
     });
     call.player.on("trackStuck", (track, forMs) => {
-      const about = { guild_id: guildId, track_id: this.#idOf(track) };
+      const about = { guild_id: guildId, track_id: this.#trackIds.of(track) };
       this.#tell({ type: "track_stuck", ...about, for_ms: Math.round(forMs) });
     });
     call.player.on("trackMetadata", (track, said) => {
-      const about = { guild_id: guildId, track_id: this.#idOf(track) };
+      const about = { guild_id: guildId, track_id: this.#trackIds.of(track) };
       const { title = null, station = null, url = null } = said;
       this.#tell({ type: "track_metadata", ...about, title, station, url });
     });
@@ -83,19 +94,47 @@ export class NodePlayer {
    */
   async play(d: Required<Play>): Promise<void> {
     const { player } = this.#parts.call;
-    if (!d.replace && player.playing) {
-      const message = "A track plays, and replace is false; nothing was changed.";
-      throw new OpError("already_playing", message);
-    }
-    if (!player.playing) this.#parts.admitTrack(performance.now() - this.#heardAt);
+    this.#mustAdmit(d.replace);
     this.#opening = new AbortController();
     const source = await this.#parts.tracks.open(d.track_id, this.#opening.signal);
     this.#opening = undefined;
     if (this.#destroyed) throw new OpError("no_player", "The player ended while the track opened.");
     const end = d.end_time === 0 ? {} : { endMs: d.end_time };
-    const track = player.play(source, { startMs: d.start_time, ...end });
+    const { encoder } = this.#parts;
+    const track = player.play(source, { startMs: d.start_time, ...end, encoder });
     this.#track = track;
-    this.#remember(track, d.track_id);
+    this.#pushed = undefined;
+    this.#trackIds.add(track, d.track_id);
+  }
+
+  /**
+   * Begins a track whose sound is pushed.
+   *
+   * @throws OpError `already_playing` when it must not replace what plays.
+   */
+  push(d: Required<Push>): void {
+    this.#mustAdmit(d.replace);
+    const { call, guildId: guild_id, encoder } = this.#parts;
+    const { format, sample_rate: sampleRate, channels, track_id } = d;
+    const samples = format === "opus" ? {} : { pcm: { sampleType: format, sampleRate, channels } };
+    const begin = (wanted: (frames: number) => void) =>
+      call.player.push({ ...samples, encoder, wanted });
+    const pushed = new PushedSound(d, begin, (frames) => {
+      this.#tell({ type: "push_wanted", guild_id, track_id, frames });
+    });
+    this.#pushed = pushed;
+    this.#track = pushed.track;
+    this.#trackIds.add(pushed.track, track_id);
+  }
+
+  /** Takes pushed sound. */
+  take(sound: Buffer): void {
+    this.#mustPush().take(sound);
+  }
+
+  /** What is pushed ends when all of it has been sent. */
+  endPush(): void {
+    this.#mustPush().end();
   }
 
   /** A play that still looks its track up is not wanted any more. */
@@ -120,7 +159,9 @@ export class NodePlayer {
 
   /** Moves to a position. */
   seek(positionMs: number): void {
-    this.#mustPlay().seek(positionMs);
+    const player = this.#mustPlay();
+    if (this.#pushed) throw new OpError("not_seekable", "What is pushed cannot be sought in.");
+    player.seek(positionMs);
     this.update();
   }
 
@@ -142,7 +183,7 @@ export class NodePlayer {
     const stats = call.stats();
     return {
       guild_id: guildId,
-      track_id: this.#track === undefined ? null : this.#idOf(this.#track),
+      track_id: this.#track === undefined ? null : this.#trackIds.of(this.#track),
       position: Math.round(call.player.positionMs),
       paused: call.player.paused,
       volume: Math.round(call.player.volume * 100),
@@ -183,7 +224,7 @@ export class NodePlayer {
   async destroy(): Promise<void> {
     if (this.#destroyed) return;
     const { guildId: guild_id, call } = this.#parts;
-    for (const track_id of this.#trackIds.values()) {
+    for (const track_id of this.#trackIds.all) {
       this.#tell({ type: "track_end", guild_id, track_id, reason: "cleanup" });
     }
     this.interrupt();
@@ -198,12 +239,18 @@ export class NodePlayer {
     throw new OpError("not_playing", "Nothing plays in this guild.");
   }
 
-  #remember(track: number, trackId: string): void {
-    this.#trackIds.set(track, trackId);
-    const [oldest] = this.#trackIds.keys();
-    if (this.#trackIds.size > MAX_OPEN_TRACKS && oldest !== undefined) {
-      this.#trackIds.delete(oldest);
+  #mustPush(): PushedSound {
+    if (this.#pushed) return this.#pushed;
+    throw new OpError("not_pushing", "Nothing is pushed in this guild; send push first.");
+  }
+
+  #mustAdmit(replace: boolean): void {
+    const { playing } = this.#parts.call.player;
+    if (!replace && playing) {
+      const message = "A track plays, and replace is false; nothing was changed.";
+      throw new OpError("already_playing", message);
     }
+    if (!playing) this.#parts.admitTrack(performance.now() - this.#heardAt);
   }
 
   #onState(status: GatewayStatus, reason: Reason | undefined): void {
@@ -219,23 +266,20 @@ export class NodePlayer {
 
   #onStart(track: number, info: TrackInfo): void {
     const { codec, passthrough, durationMs } = info;
-    const about = { guild_id: this.#parts.guildId, track_id: this.#idOf(track) };
+    const about = { guild_id: this.#parts.guildId, track_id: this.#trackIds.of(track) };
     const length = durationMs === undefined ? null : Math.round(durationMs);
     this.#tell({ type: "track_start", ...about, passthrough, codec, length });
     this.update();
   }
 
   #onEnd(track: number, reason: PlayerEndReason): void {
-    const about = { guild_id: this.#parts.guildId, track_id: this.#idOf(track) };
+    const about = { guild_id: this.#parts.guildId, track_id: this.#trackIds.of(track) };
     this.#trackIds.delete(track);
     this.#heardAt = performance.now();
     if (this.#track === track) this.#track = undefined;
+    if (this.#pushed?.track === track) this.#pushed = undefined;
     this.#tell({ type: "track_end", ...about, reason: endReason(reason) });
     this.update();
-  }
-
-  #idOf(track: number): string {
-    return this.#trackIds.get(track) ?? "";
   }
 
   #tell(event: NodeEvent): void {

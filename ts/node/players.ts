@@ -1,5 +1,6 @@
 /** The players of one bot, by guild. */
 
+import type { PlayOptions } from "../voice/player.ts";
 import type { Admission } from "./admission.ts";
 import { NodePlayer } from "./node-player.ts";
 import { OpError } from "./ops/fields.ts";
@@ -19,6 +20,8 @@ export interface PlayersParts {
   updateIntervalMs: number;
   maxPlayers: number;
   admission: Admission;
+  /** For what has to be encoded. */
+  encoder: NonNullable<PlayOptions["encoder"]>;
   tell: (event: NodeEvent) => void;
 }
 
@@ -46,6 +49,11 @@ export class Players implements Iterable<NodePlayer> {
   /** Runs a job for a guild after those that came before it. */
   inTurn<T>(guildId: string, job: () => Promise<T>): Promise<T> {
     return this.#turns.run(guildId, job);
+  }
+
+  /** Takes pushed sound, after the ops that came before it. */
+  take(guildId: string, sound: Buffer): Promise<void> {
+    return this.#turns.soon(guildId, () => this.existing(guildId).take(sound));
   }
 
   /** A play in this guild that still looks its track up is not wanted any more. */

@@ -30,7 +30,9 @@ export class Tracks {
     const track = decodeTrackId(trackId);
     if (isLocal(track.url)) return await this.#sources.resolve(track.url);
     const found = await this.#resolvers.open(track, signal);
-    return await this.#sources.resolve(found ?? track.url);
+    const source = await this.#sources.resolve(found?.url ?? track.url);
+    const headers = found?.headers;
+    return source.kind === "http" && headers ? { ...source, headers } : source;
   }
 
   /** Says that a track could not be played from where it was found. */

@@ -14,6 +14,12 @@ interface Line {
 export class Turns {
   readonly #lines = new Map<string, Line>();
 
+  /** Runs a job at once when nothing of the guild is under way, and else in its turn, as `run` does. */
+  async soon(guildId: string, job: () => void): Promise<void> {
+    if (!this.#lines.has(guildId)) return job();
+    await this.run(guildId, async () => job());
+  }
+
   /**
    * Runs a job when those of the same guild before it have ended, however they ended.
    *

@@ -2,6 +2,7 @@
 
 import type { GatewayLike, GatewayStatus } from "../gateway/index.ts";
 import type { FlowLike } from "../native/types.ts";
+import { type ReceivedStatistics, receivedStatistics } from "./receive/received-statistics.ts";
 
 /** One call, read in one go. Counters run from the making of the connection; they outlive sessions. */
 export interface CallStatistics {
@@ -36,6 +37,8 @@ export interface CallStatistics {
     /** Frames that wait in the queue now. */
     queueFrames: number;
   };
+  /** What came from others. */
+  received: ReceivedStatistics;
 }
 
 /** Reads the counters; all zero once the flow is closed. */
@@ -62,5 +65,6 @@ export function callStatistics(gateway: GatewayLike, flow: FlowLike): CallStatis
       silence: stats?.silenceSent ?? 0,
       queueFrames: stats?.queueFrames ?? 0,
     },
+    received: receivedStatistics(flow.receiver),
   };
 }

@@ -1,5 +1,6 @@
 //! What JavaScript passes in: engine options, transport targets, play requests.
 
+use std::collections::HashMap;
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
 
@@ -104,6 +105,8 @@ pub struct BindingPlayRequest {
     pub path: Option<String>,
     /// An http or https URL.
     pub url: Option<String>,
+    /// Header fields for the requests of a URL.
+    pub headers: Option<HashMap<String, String>>,
     /// Where to begin, in milliseconds of source time.
     pub start_ms: Option<f64>,
     /// Where to end, in milliseconds of source time.
@@ -118,7 +121,10 @@ impl TryFrom<BindingPlayRequest> for PlayRequest {
     fn try_from(request: BindingPlayRequest) -> Result<Self, BindingFailure> {
         let source = match (request.path, request.url) {
             (Some(path), None) => SourceSpec::File(PathBuf::from(path)),
-            (None, Some(url)) => SourceSpec::Http { url },
+            (None, Some(url)) => SourceSpec::Http {
+                url,
+                headers: request.headers.into_iter().flatten().collect(),
+            },
             _ => {
                 return Err(BindingFailure::invalid_argument(
                     "a track comes from exactly one of a path and a url",

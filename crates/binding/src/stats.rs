@@ -143,8 +143,6 @@ pub struct BindingEncodingStats {
     pub busy_permille: u32,
     /// Times the complexity was lowered because of load.
     pub lowered: f64,
-    /// Frames encoded since the start.
-    pub encoded: f64,
 }
 
 impl From<EncodingStats> for BindingEncodingStats {
@@ -153,7 +151,6 @@ impl From<EncodingStats> for BindingEncodingStats {
             complexity_cap: stats.complexity_cap,
             busy_permille: stats.busy_permille,
             lowered: stats.lowered as f64,
-            encoded: stats.encoded as f64,
         }
     }
 }

@@ -51,6 +51,9 @@ pub enum DaveFailure {
     /// The MLS library failed in a way that it should not.
     #[error("the MLS library failed")]
     LibraryFailed,
+    /// What others send could not be decrypted, and joining the group anew did not help.
+    #[error("frames of others could not be decrypted, and joining the group anew did not help")]
+    Undecryptable,
     /// More messages wait than are kept.
     #[error("too many end-to-end encryption messages wait to be processed")]
     Overloaded,
@@ -65,6 +68,7 @@ impl DaveFailure {
             DaveFailure::JoinTimeout => "dave_join_timeout",
             DaveFailure::VersionUnsupported => "dave_version_unsupported",
             DaveFailure::LibraryFailed => "dave_library_failed",
+            DaveFailure::Undecryptable => "dave_undecryptable",
             DaveFailure::Overloaded => "dave_overloaded",
         }
     }

@@ -46,6 +46,14 @@ struct RingKey {
 }
 
 impl KeyRing {
+    /// A ring without keys whose count goes on.
+    pub(crate) fn emptied(&self) -> KeyRing {
+        KeyRing {
+            serial: self.serial,
+            ..KeyRing::default()
+        }
+    }
+
     /// Lets frames through in clear, or no longer.
     pub(crate) fn set_clear(&mut self, clear: ClearFrames) {
         self.clear = clear;
@@ -106,6 +114,19 @@ impl KeyRing {
     #[must_use]
     pub fn knows(&self, user: u64) -> bool {
         self.members.contains_key(&user)
+    }
+
+    /// Whether this user is in the present epoch.
+    #[must_use]
+    pub fn is_member(&self, user: u64) -> bool {
+        let member = self.members.get(&user);
+        member.is_some_and(|member| member.left_ns.is_none())
+    }
+
+    /// Counts the keys that were ever put in: another number means other keys.
+    #[must_use]
+    pub fn serial(&self) -> u64 {
+        self.serial
     }
 
     /// Brings an opener of this user's frames up to date. `applied` is where that was noted before,

@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod code;
+mod distress;
 mod event;
 mod frames;
 mod group;
@@ -25,6 +26,7 @@ mod recovery;
 mod wire;
 
 pub use code::{CodeError, MemberIdentity, verification_code};
+pub use distress::Undecryptable;
 pub use event::{DaveCounters, DaveEvent, DaveFailure, DaveState};
 pub use frames::{FrameSession, NotProtected, SenderKeys};
 pub use group::Identity;

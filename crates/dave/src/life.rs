@@ -45,6 +45,8 @@ pub(crate) struct Life {
     last_key: Option<BaseKey>,
     staged: BTreeMap<u16, Staged>,
     next_serial: u64,
+    /// The transition that was prepared last.
+    pub(crate) last_transition: u16,
     /// Whether the gateway began a new group that nobody else is in yet.
     pub(crate) restarted: bool,
     pub(crate) recovery: Recovery,
@@ -72,6 +74,7 @@ impl Life {
             last_key: None,
             staged: BTreeMap::new(),
             next_serial: 0,
+            last_transition: 0,
             restarted: false,
             recovery: Recovery::default(),
             recover_at: None,
@@ -86,6 +89,15 @@ impl Life {
         self.group.as_ref().is_some_and(Group::is_established)
     }
 
+    /// Whether the group stands, and nothing about it is about to change.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.version != NO_ENCRYPTION
+            && self.is_established()
+            && self.staged.is_empty()
+            && self.recover_at.is_none()
+            && !self.failed
+    }
+
     /// Prepares a transition. A key that an earlier message staged for it stays.
     pub(crate) fn stage(&mut self, transition: u16, version: u16, key: Option<BaseKey>) {
         let former = self.staged.remove(&transition);
@@ -98,6 +110,7 @@ impl Life {
             serial: self.next_serial,
         };
         self.next_serial += 1;
+        self.last_transition = transition;
         self.staged.insert(transition, staged);
     }
 

@@ -5,6 +5,7 @@ mod changes;
 
 use std::collections::{BTreeSet, VecDeque};
 
+use crate::distress::Distress;
 use crate::event::{DaveCounters, DaveEvent, DaveFailure, DaveState};
 use crate::frames::SenderKeys;
 use crate::group::{Committed, Group, GroupError, Welcomed};
@@ -54,6 +55,8 @@ pub struct Dave {
     ring: KeyRing,
     ring_changed: bool,
     told: Option<DaveState>,
+    /// Outlasts sessions, so that no rubbish makes one follow the other.
+    distress: Distress,
     counters: DaveCounters,
     outputs: VecDeque<Output>,
 }
@@ -69,7 +72,7 @@ impl Dave {
     /// from before this call on until a key is given out.
     pub fn open(&mut self, open: OpenDave, now_ns: u64) {
         let version = open.version;
-        self.ring = KeyRing::default();
+        self.ring = self.ring.emptied();
         self.ring_changed = true;
         let clear = match version {
             NO_ENCRYPTION => ClearFrames::Allowed,
@@ -91,7 +94,7 @@ impl Dave {
         self.announced.clear();
         self.external_sender = None;
         self.parked.clear();
-        self.ring = KeyRing::default();
+        self.ring = self.ring.emptied();
         self.ring_changed = false;
         self.told = None;
         self.outputs.clear();
@@ -130,6 +133,23 @@ impl Dave {
             self.fail(DaveFailure::Overloaded);
         }
         self.finish(now_ns);
+    }
+
+    /// Two batches of proposals that came one behind the other as one, so that one commit does for
+    /// both. `None` where they have to be taken one by one.
+    #[must_use]
+    pub fn merge_proposals(&self, first: &[u8], second: &[u8]) -> Option<Vec<u8>> {
+        let waits = !self.parked.is_empty();
+        if waits || self.adds_unannounced(first) || self.adds_unannounced(second) {
+            return None;
+        }
+        let ((&APPEND, first), (&APPEND, second)) = (first.split_first()?, second.split_first()?)
+        else {
+            return None;
+        };
+        let mut merged = vec![APPEND];
+        wire::join_proposals(first, second, &mut merged).ok()?;
+        (merged.len() <= MAX_MESSAGE).then_some(merged)
     }
 
     /// Ends the session for a reason that its owner found.

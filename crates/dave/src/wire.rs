@@ -72,6 +72,34 @@ pub(crate) fn read_proposals(vector: &[u8]) -> Result<Proposals, Malformed> {
     Ok(found)
 }
 
+/// Makes one vector of two whose proposals are for one epoch.
+pub(crate) fn join_proposals(
+    first: &[u8],
+    second: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), Malformed> {
+    if read_proposals(first)?.epoch != read_proposals(second)?.epoch {
+        return Err(Malformed);
+    }
+    let (first, second) = (Reader(first).vector()?, Reader(second).vector()?);
+    write_length(first.len() + second.len(), out)?;
+    out.extend_from_slice(first);
+    out.extend_from_slice(second);
+    Ok(())
+}
+
+/// The length of a vector in as few bytes as it needs (RFC 9420, section 2.1.2).
+fn write_length(length: usize, out: &mut Vec<u8>) -> Result<(), Malformed> {
+    let length = u32::try_from(length).map_err(|_| Malformed)?;
+    match length {
+        0..0x40 => out.push(length as u8),
+        0x40..0x4000 => out.extend(((length as u16) | 0x4000).to_be_bytes()),
+        0x4000..0x4000_0000 => out.extend((length | 0x8000_0000).to_be_bytes()),
+        0x4000_0000.. => return Err(Malformed),
+    }
+    Ok(())
+}
+
 /// Reads a commit to its end and says where it belongs.
 pub(crate) fn read_commit_header(message: &[u8]) -> Result<CommitHeader, Malformed> {
     let mut reader = Reader(message);

@@ -2,7 +2,7 @@
 
 mod support;
 
-use cadenza_dave::{DaveFailure, SenderKeys, ServerMessage};
+use cadenza_dave::{DaveFailure, Reply, SenderKeys, ServerMessage};
 use support::call::{A, B, C, Call};
 use support::client::{Client, SECOND};
 use support::gateway::{What, append, with_transition};
@@ -102,6 +102,31 @@ fn commits_and_welcomes_out_of_place_are_ignored() {
 }
 
 #[test]
+fn a_commit_that_carries_a_proposal_itself_is_not_taken() {
+    let mut call = Call::established(&[A, B]);
+    call.connect(C);
+    let add = call.gateway.add(C);
+    call.client(A).propose(&[&add]);
+    call.client(B).propose(&[&add]);
+    let op28 = call.client(A).take_commit();
+    let mut commit = call.gateway.accept(A, &op28).commit;
+    // Version, wire format, group, epoch, sender, no data, kind, the length of the list: its first entry.
+    let kind = &mut commit[2 + 2 + 9 + 8 + 5 + 1 + 1 + 1];
+    assert_eq!(*kind, 2, "by reference");
+    *kind = 1;
+    call.client(B).take_replies();
+    call.client(B).announce(8, &commit);
+    let replies = call.client(B).take_replies();
+    assert!(
+        matches!(
+            replies.as_slice(),
+            [Reply::Invalid { transition: 8 }, Reply::KeyPackage(_)]
+        ),
+        "{replies:?}"
+    );
+}
+
+#[test]
 fn nothing_but_the_external_sender_counts_before_a_session() {
     let mut call = Call::of(&[A, B]);
     let add = call.gateway.add(B);
@@ -176,14 +201,34 @@ fn a_message_of_absurd_length_is_not_looked_at() {
 }
 
 #[test]
+fn nobody_is_let_in_by_a_key_package_with_a_few_wrong_bytes() {
+    let mut next = numbers(7);
+    let call = Call::of(&[A, B]);
+    let package = &call.gateway.packages[&B];
+    let sender = call.gateway.external_sender();
+    let mut committed = 0;
+    for _ in 0..300 {
+        let mut client = Client::new(A, &[B]);
+        client.open(1);
+        client.hear_gateway(ServerMessage::ExternalSender(sender.clone()));
+        client.take_key_package();
+        let changed = mutate(package, &mut next);
+        // The gateway vouches for it: the signature of the proposal itself is right.
+        let body = [&[0, 1][..], &changed].concat();
+        let add = call.gateway.craft(0, 2, &body, What::Add(B));
+        client.propose(&[&add]);
+        client.wait(SECOND);
+        assert_eq!(client.failed, None, "{changed:02x?}");
+        let commits = client.take_replies().len();
+        assert_eq!(commits, usize::from(changed == *package), "{changed:02x?}");
+        committed += commits;
+    }
+    assert!(committed > 0, "an unharmed one is taken");
+}
+
+#[test]
 fn messages_with_a_few_wrong_bytes_end_nothing() {
-    let mut random = 42_u64;
-    let mut next = move || {
-        random = random
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (random >> 33) as usize
-    };
+    let mut next = numbers(42);
     let mut call = Call::established(&[A, B]);
     call.connect(C);
     let add = call.gateway.add(C);
@@ -202,15 +247,6 @@ fn messages_with_a_few_wrong_bytes_end_nothing() {
         let mut client = Client::new(C, &[A, B]);
         client.open(1);
         client.hear_gateway(ServerMessage::ExternalSender(sender.clone()));
-        let mutate = |bytes: &[u8], next: &mut dyn FnMut() -> usize| {
-            let mut bytes = bytes.to_vec();
-            for _ in 0..next() % 4 {
-                let at = next() % bytes.len();
-                bytes[at] = next() as u8;
-            }
-            bytes.truncate(bytes.len() - next() % 3);
-            bytes
-        };
         let message = match round % 4 {
             0 => ServerMessage::Proposals(mutate(&proposals, &mut next)),
             1 => ServerMessage::Commit(mutate(&commit, &mut next)),
@@ -222,4 +258,26 @@ fn messages_with_a_few_wrong_bytes_end_nothing() {
         assert_eq!(client.failed, None, "{message:?}");
         assert!(client.speak(&[0x78, 1, 2]).is_err() || client.state.epoch.is_some());
     }
+}
+
+/// The same numbers for the same seed.
+fn numbers(seed: u64) -> impl FnMut() -> usize {
+    let mut random = seed;
+    move || {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (random >> 33) as usize
+    }
+}
+
+/// Up to three bytes changed, up to two cut off.
+fn mutate(bytes: &[u8], next: &mut dyn FnMut() -> usize) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..next() % 4 {
+        let at = next() % bytes.len();
+        bytes[at] = next() as u8;
+    }
+    bytes.truncate(bytes.len() - next() % 3);
+    bytes
 }

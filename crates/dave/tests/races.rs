@@ -129,6 +129,24 @@ fn an_unknown_or_repeated_execution_is_harmless() {
 }
 
 #[test]
+fn an_execution_that_did_not_wait_for_anybody_is_followed() {
+    let mut call = Call::established(&[A, B]);
+    call.connect(C);
+    let add = call.gateway.add(C);
+    let before = call.client(B).keys;
+    let transition = call.change(&[&add], A);
+    assert_eq!(call.client(B).keys, before, "it speaks with the old key");
+    // Op 22 comes while op 23 is still on its way.
+    for client in &mut call.clients {
+        client.execute(transition);
+    }
+    assert_ne!(call.client(B).keys, before);
+    let replies = call.client(B).take_replies();
+    assert_eq!(replies, [Reply::Ready { transition }]);
+    call.assert_all_hear_each_other();
+}
+
+#[test]
 fn transitions_overtake_each_other() {
     let mut call = Call::established(&[A, B]);
     call.connect(C);
@@ -266,7 +284,7 @@ fn a_broken_commit_is_reported_and_the_member_added_anew() {
         keys,
         "it speaks on with the key that others still know"
     );
-    recovered(&mut call, B, 8);
+    call.recover(&[A, B, C], B, 8);
 }
 
 #[test]
@@ -287,43 +305,7 @@ fn a_broken_welcome_is_reported_and_the_member_added_anew() {
     let middle = broken.len() / 2;
     broken[middle] ^= 1;
     call.client(C).welcome(8, &broken);
-    recovered(&mut call, C, 8);
-}
-
-/// Checks op 31 and lets the gateway replace the member's leaf; then all must be well again.
-fn recovered(call: &mut Call, user: u64, transition: u16) {
-    let replies = call.client(user).take_replies();
-    let [
-        Reply::Invalid { transition: of },
-        Reply::KeyPackage(package),
-    ] = replies.as_slice()
-    else {
-        panic!("{replies:?}");
-    };
-    assert_eq!(*of, transition);
-    let package = package.clone();
-    for client in &mut call.clients {
-        client.take_replies();
-    }
-    for other in [A, B, C].into_iter().filter(|other| *other != user) {
-        call.client(other).execute(transition);
-    }
-    let remove = call.gateway.remove(user);
-    call.gateway.take_key_package(user, package);
-    let add = call.gateway.add(user);
-    for other in [A, B, C].into_iter().filter(|other| *other != user) {
-        call.client(other).propose(&[&remove, &add]);
-    }
-    let op28 = call.client(A).take_replies().pop();
-    let op28 = match op28 {
-        Some(Reply::Commit(op28)) => op28,
-        _ => call.client(C).take_commit(),
-    };
-    let winner = if user == A { C } else { A };
-    let accepted = call.gateway.accept(winner, &op28);
-    call.deliver(winner, &accepted, 20);
-    call.execute(20);
-    call.assert_all_hear_each_other();
+    call.recover(&[A, B, C], C, 8);
 }
 
 #[test]

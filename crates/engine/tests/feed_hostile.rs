@@ -65,7 +65,13 @@ fn what_speaks_no_tls_is_named() {
     });
     let mut bench = Bench::new(config());
     let url = format!("https://{address}/a?token=hunter2");
-    let _listener = bench.load(1, SourceSpec::Http { url });
+    let _listener = bench.load(
+        1,
+        SourceSpec::Http {
+            url,
+            headers: Vec::new(),
+        },
+    );
     let (code, message) = bench.failure(1);
     assert_eq!(code, code::HTTP_TLS_FAILED, "{message}");
     assert!(!message.contains("hunter2"), "{message}");

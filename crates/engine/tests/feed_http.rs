@@ -384,7 +384,13 @@ fn an_unreachable_server_is_named_without_secrets() {
         ),
         (2, format!("https://user:hunter2@127.0.0.1:{port}/?hunter2")),
     ] {
-        let _listener = bench.load(feed, SourceSpec::Http { url });
+        let _listener = bench.load(
+            feed,
+            SourceSpec::Http {
+                url,
+                headers: Vec::new(),
+            },
+        );
         let (code, message) = bench.failure(feed);
         assert_eq!(code, code::HTTP_CONNECT_FAILED);
         assert!(
@@ -416,7 +422,13 @@ fn private_addresses_are_refused_before_a_connection_is_made() {
     {
         let feed = feed as u32;
         let url = format!("http://{host}:{port}/");
-        let _listener = bench.load(feed, SourceSpec::Http { url });
+        let _listener = bench.load(
+            feed,
+            SourceSpec::Http {
+                url,
+                headers: Vec::new(),
+            },
+        );
         assert_eq!(
             bench.failure(feed).0,
             code::HTTP_FORBIDDEN_ADDRESS,
@@ -445,4 +457,37 @@ fn a_redirect_cannot_lead_around_the_guard() {
     let _listener = bench.load(1, outer.source("/"));
     assert_eq!(bench.failure(1).0, code::HTTP_FORBIDDEN_ADDRESS);
     assert_eq!((outer.requests().len(), inner.requests().len()), (1, 0));
+}
+
+#[test]
+fn fields_of_a_source_go_with_its_requests() {
+    let data = content(50 * CHUNK);
+    let sent = data.clone();
+    let elsewhere = Server::start(move |request, reply| reply.whole(request, &sent, ETAG));
+    let SourceSpec::Http { url: away, .. } = elsewhere.source("/song") else {
+        panic!("an http source")
+    };
+    let server = Server::start(move |_, reply| {
+        reply.raw(format!("HTTP/1.1 302 Found\r\nLocation: {away}\r\n\r\n"));
+    });
+    let SourceSpec::Http { url, .. } = server.source("/a") else {
+        panic!("an http source")
+    };
+    let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let headers = vec![
+        field("User-Agent", "test/1"),
+        field("Cookie", "a=b"),
+        field("Range", "bytes=9-"),
+    ];
+    let bench = Bench::new(config());
+    assert_eq!(
+        bench.load(1, SourceSpec::Http { url, headers }).rest(),
+        data
+    );
+    let (first, second) = (&server.requests()[0], &elsewhere.requests()[0]);
+    assert_eq!(first.header("user-agent"), Some("test/1"));
+    assert_eq!(first.header("cookie"), Some("a=b"));
+    assert_eq!(first.header("range"), Some("bytes=0-"));
+    assert_eq!(second.header("user-agent"), Some("test/1"));
+    assert_eq!(second.header("cookie"), None);
 }

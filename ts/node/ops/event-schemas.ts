@@ -125,6 +125,12 @@ export const EVENT_SCHEMAS = {
     station: nullable("Name of the station."),
     url: nullable("Address of the station or of what sounds now."),
   }),
+  push_wanted: Type.Object({
+    type: Type.Literal("push_wanted"),
+    guild_id,
+    track_id,
+    frames: Type.Integer({ minimum: 1, description: "Frames of 20 ms that find room." }),
+  }),
   player_update: Type.Object({ type: Type.Literal("player_update"), ...standing }),
   voice_state: Type.Object({
     type: Type.Literal("voice_state"),
@@ -144,6 +150,11 @@ export const EVENT_SCHEMAS = {
     node_players: count("Of all bots."),
     load: amount("How much of what this machine can carry is in use, 0 to 1."),
     cpu: amount("Cores in use by the process."),
+    complexity: Type.Integer({
+      minimum: 0,
+      maximum: 10,
+      description: "Effort that encoders may take at present.",
+    }),
     memory: count("Bytes."),
     packets_sent: count("Of all bots, since the node started."),
     packets_late: count("More than 20 ms after they were due."),

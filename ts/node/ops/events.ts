@@ -148,6 +148,15 @@ export interface TrackMetadata {
   url: string | null;
 }
 
+/** What is pushed runs low. */
+export interface PushWanted {
+  type: "push_wanted";
+  guild_id: Snowflake;
+  track_id: string;
+  /** Frames of 20 ms that find room at present. */
+  frames: number;
+}
+
 /** How a player stands: at regular intervals and on each change. */
 export interface PlayerUpdate {
   type: "player_update";
@@ -196,6 +205,8 @@ export interface Stats {
   load: number;
   /** Share of one core that the process used lately: 2 is two cores. */
   cpu: number;
+  /** The effort that encoders may take at present, 0 to 10; less than 10 when the machine is busy. */
+  complexity: number;
   /** Bytes of memory that the process holds. */
   memory: number;
   /** Packets of all bots since the node started, and those that left more than 20 ms late. */
@@ -214,6 +225,7 @@ export type NodeEvent =
   | TrackError
   | TrackStuck
   | TrackMetadata
+  | PushWanted
   | PlayerUpdate
   | VoiceState
   | Stats;

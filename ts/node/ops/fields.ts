@@ -48,6 +48,23 @@ export function text(fields: Fields, name: string): string {
   throw invalid(name, `1 to ${MAX_STRING} characters`);
 }
 
+/** A string that may be missing: then it is empty. */
+export function optionalText(fields: Fields, name: string): string {
+  return fields[name] === undefined || fields[name] === "" ? "" : text(fields, name);
+}
+
+/** One of a few strings. */
+export function oneOf<Value extends string>(
+  fields: Fields,
+  name: string,
+  values: readonly Value[],
+): Value {
+  const value = text(fields, name);
+  const found = values.find((known) => known === value);
+  if (found !== undefined) return found;
+  throw invalid(name, values.join(", "));
+}
+
 /** A string or null. */
 export function textOrNull(fields: Fields, name: string): string | null {
   return required(fields, name) === null ? null : text(fields, name);

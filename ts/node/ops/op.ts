@@ -3,11 +3,12 @@
 import type { ResolvedFilters } from "../../voice/filters.ts";
 import type { Players } from "../players.ts";
 import type { Fields } from "./fields.ts";
-import type { Done, ListPlayers, OpBodies, OpName, Play, Snowflake } from "./protocol.ts";
+import type { Done, ListPlayers, OpBodies, OpName, Play, Push, Snowflake } from "./protocol.ts";
 
 /** The body of each op once it is read: defaults are filled in. */
-export type ReadBodies = Omit<OpBodies, "play" | "list_players" | "set_filter"> & {
+export type ReadBodies = Omit<OpBodies, "play" | "push" | "list_players" | "set_filter"> & {
   play: Required<Play>;
+  push: Required<Push>;
   set_filter: { guild_id: Snowflake; filters: ResolvedFilters };
   list_players: ListPlayers & { limit: number };
 };

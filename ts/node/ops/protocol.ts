@@ -87,6 +87,26 @@ export interface Filters {
 /** Fields of a filter that are left out keep their defaults; null leaves the whole filter out. */
 export type NumberFields<Name extends string> = { [Field in Name]?: number } | null;
 
+/** Begins a track whose sound follows in binary messages. An extension. */
+export interface Push {
+  guild_id: Snowflake;
+  /** Opus packets of 20 ms, or interleaved little-endian samples. */
+  format: "opus" | "s16le" | "f32le";
+  /** Hz of samples, 8000 to 192 000. Default 48 000. */
+  sample_rate?: number;
+  /** Channels of samples, 1 or 2. Default 2. */
+  channels?: number;
+  /** What events call the track; not read by the node. Default empty. */
+  track_id?: string;
+  /** Whether to replace a track that plays. Default true. */
+  replace?: boolean;
+}
+
+/** Ends what is pushed, once all of it has been sent. An extension. */
+export interface PushEnd {
+  guild_id: Snowflake;
+}
+
 /** Sets the volume in percent, 0 to 1000; 100 changes nothing. An extension. */
 export interface SetVolume {
   guild_id: Snowflake;
@@ -122,6 +142,8 @@ export interface OpBodies {
   set_position: SetPosition;
   set_filter: SetFilter;
   set_volume: SetVolume;
+  push: Push;
+  push_end: PushEnd;
   load_tracks: LoadTracks;
   get_player: GetPlayer;
   list_players: ListPlayers;

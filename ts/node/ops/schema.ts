@@ -42,6 +42,23 @@ export const OP_SCHEMAS = {
     guild_id,
     volume: Type.Integer({ minimum: 0, maximum: 1000, description: "Percent; 100 is unchanged." }),
   }),
+  push: Type.Object({
+    guild_id,
+    format: Type.Union([Type.Literal("opus"), Type.Literal("s16le"), Type.Literal("f32le")], {
+      description: "Packets of 20 ms, or little-endian samples.",
+    }),
+    sample_rate: Type.Optional(
+      Type.Integer({ minimum: 8000, maximum: 192_000, description: "Hz. Default 48000." }),
+    ),
+    channels: Type.Optional(Type.Integer({ minimum: 1, maximum: 2, description: "Default 2." })),
+    track_id: Type.Optional(
+      Type.String({ maxLength: MAX_STRING, description: "What events call the track." }),
+    ),
+    replace: Type.Optional(
+      Type.Boolean({ description: "Whether to replace what plays. Default true." }),
+    ),
+  }),
+  push_end: Type.Object({ guild_id }),
   load_tracks: Type.Object({ query: text("A URL, a path, or what a resolver understands.") }),
   get_player: Type.Object({ guild_id }),
   list_players: Type.Object({

@@ -9,6 +9,8 @@ import { loadTracks } from "./load-tracks.ts";
 import type { Op, OpResult } from "./op.ts";
 import { play } from "./play.ts";
 import type { OpName, RequestId } from "./protocol.ts";
+import { push } from "./push.ts";
+import { pushEnd } from "./push-end.ts";
 import { setFilter } from "./set-filter.ts";
 import { setPauseState } from "./set-pause-state.ts";
 import { setPosition } from "./set-position.ts";
@@ -25,6 +27,8 @@ const OPS: { [Name in OpName]: Op<Name> } = {
   set_position: setPosition,
   set_filter: setFilter,
   set_volume: setVolume,
+  push,
+  push_end: pushEnd,
   load_tracks: loadTracks,
   get_player: getPlayer,
   list_players: listPlayers,

@@ -2,7 +2,7 @@
 
 import { OpError } from "../ops/fields.ts";
 import type { TrackDescription } from "../track-id.ts";
-import { amountOf, isOutside, type Outside, textOf, trackOf } from "./parse.ts";
+import { amountOf, headersOf, isOutside, type Outside, textOf, trackOf } from "./parse.ts";
 import type { Loaded, Opened, Resolver } from "./resolver.ts";
 
 /** Bytes of an answer that are read: 1000 tracks with long descriptions. */
@@ -49,7 +49,8 @@ export class HttpResolver implements Resolver {
     const answer = await this.#ask({ type: "open", track }, signal);
     if (!answer) return undefined;
     if (typeof answer.url !== "string") throw new Error("url is missing");
-    return { url: answer.url, expiresAt: amountOf(answer.expires_at) ?? undefined };
+    const headers = headersOf(answer.headers);
+    return { url: answer.url, headers, expiresAt: amountOf(answer.expires_at) ?? undefined };
   }
 
   /** Undefined when the question is not the service's business. */

@@ -5,6 +5,9 @@ import type { TrackDescription } from "../track-id.ts";
 /** Longest text that is taken over from outside. */
 const MAX_TEXT = 2000;
 
+/** Most header fields of a source. */
+const MAX_HEADERS = 32;
+
 /** A JSON object from outside. */
 export type Outside = Record<string, unknown>;
 
@@ -27,6 +30,18 @@ export function amountOf(value: unknown): number | null {
 export function webUrlOf(value: unknown): string | undefined {
   if (typeof value !== "string" || !URL.canParse(value)) return undefined;
   return /^https?:$/.test(new URL(value).protocol) ? value : undefined;
+}
+
+/** Header fields in a JSON object; those that no request can have are left out. */
+export function headersOf(value: unknown): Record<string, string> | undefined {
+  if (!isOutside(value)) return undefined;
+  const fields = Object.entries(value).filter(
+    (field): field is [string, string] =>
+      /^[\w!#$%&'*+.^`|~-]{1,100}$/.test(field[0]) &&
+      typeof field[1] === "string" &&
+      /^[\t\x20-\x7e]{0,8192}$/.test(field[1]),
+  );
+  return fields.length === 0 ? undefined : Object.fromEntries(fields.slice(0, MAX_HEADERS));
 }
 
 /** A track in the members of a track id; undefined without a URL. */

@@ -14,6 +14,8 @@ export interface Loaded {
 export interface Opened {
   /** An http(s) URL of audio, or a file inside an allowed folder. */
   url: string;
+  /** Header fields that its server wants to see, such as a `Referer`; at most 32. */
+  headers?: Readonly<Record<string, string>> | undefined;
   /** Until when the URL is good, in milliseconds since 1970; without it, it is asked for each time. */
   expiresAt?: number | undefined;
 }

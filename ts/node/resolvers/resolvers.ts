@@ -24,10 +24,7 @@ export interface ResolversParts {
   now?: () => number;
 }
 
-interface Remembered {
-  url: string;
-  expiresAt: number;
-}
+type Remembered = Opened & { expiresAt: number };
 
 /** The resolvers of a node. */
 export class Resolvers {
@@ -53,12 +50,12 @@ export class Resolvers {
   }
 
   /** Where the sound of a track is; undefined when it is no resolver's business. Throws as `load` does. */
-  async open(track: TrackDescription, signal: AbortSignal): Promise<string | undefined> {
+  async open(track: TrackDescription, signal: AbortSignal): Promise<Opened | undefined> {
     const known = this.#recall(track.url);
     if (known !== undefined) return known;
     const opened = await this.#first((resolver, ended) => resolver.open?.(track, ended), signal);
     if (opened) this.#remember(track.url, opened);
-    return opened?.url;
+    return opened;
   }
 
   /** Forgets where a track was, since it is not there. */
@@ -87,17 +84,18 @@ export class Resolvers {
     throw new OpError("resolver_failed", `The resolver ${name} failed; the node's log says more.`);
   }
 
-  #recall(key: string): string | undefined {
+  #recall(key: string): Opened | undefined {
     const known = this.#remembered.get(key);
     if (!known) return undefined;
-    if (known.expiresAt - this.#now() >= MIN_GOOD_MS) return known.url;
+    if (known.expiresAt - this.#now() >= MIN_GOOD_MS) return known;
     this.#remembered.delete(key);
     return undefined;
   }
 
-  #remember(key: string, { url, expiresAt }: Opened): void {
+  #remember(key: string, opened: Opened): void {
+    const { expiresAt } = opened;
     if (expiresAt === undefined || expiresAt - this.#now() < MIN_GOOD_MS) return;
-    this.#remembered.set(key, { url, expiresAt });
+    this.#remembered.set(key, { ...opened, expiresAt });
     const [oldest] = this.#remembered.keys();
     if (this.#remembered.size > MAX_REMEMBERED && oldest !== undefined) {
       this.#remembered.delete(oldest);

@@ -3,7 +3,7 @@
 import type { Logger } from "../../support/logger.ts";
 import { OpError } from "../ops/fields.ts";
 import type { TrackDescription } from "../track-id.ts";
-import { amountOf, isOutside, type Outside, textOf, webUrlOf } from "./parse.ts";
+import { amountOf, headersOf, isOutside, type Outside, textOf, webUrlOf } from "./parse.ts";
 import type { Loaded, Opened, Resolver } from "./resolver.ts";
 import { runProgram } from "./run-program.ts";
 
@@ -61,7 +61,7 @@ export class YtDlpResolver implements Resolver {
     if (!info) return undefined;
     const found = webUrlOf(info.url);
     if (found === undefined) throw new Error("there is no url");
-    return { url: found, expiresAt: expiryOf(found) };
+    return { url: found, headers: headersOf(info.http_headers), expiresAt: expiryOf(found) };
   }
 
   /** What yt-dlp says; undefined when it does not know the site. */

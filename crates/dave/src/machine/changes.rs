@@ -1,6 +1,7 @@
 //! What changes in a session: epochs that begin, transitions that are executed, groups begun anew.
 
 use super::{Dave, Output};
+use crate::distress::{Answer, Undecryptable};
 use crate::event::{DaveEvent, DaveFailure};
 use crate::frames::SenderKeys;
 use crate::group::Group;
@@ -11,6 +12,22 @@ use crate::recovery::Step;
 use crate::{MAX_VERSION, NO_ENCRYPTION};
 
 impl Dave {
+    /// Frames of a member cannot be opened although the group stands: join it anew, within limits.
+    /// What was counted under other keys than the present ones means nothing.
+    pub fn undecryptable(&mut self, report: Undecryptable, now_ns: u64) {
+        let Some(life) = &self.life else { return };
+        let transition = life.last_transition;
+        if !life.is_settled() || report.keys != self.ring.serial() {
+            return;
+        }
+        match self.distress.ask(report.opened, now_ns) {
+            Answer::Wait => {}
+            Answer::Recover => self.recover(transition, now_ns),
+            Answer::GiveUp => self.fail(DaveFailure::Undecryptable),
+        }
+        self.finish(now_ns);
+    }
+
     /// Openers learn the new epoch's keys at once, the sender when the transition is executed.
     pub(super) fn new_epoch(&mut self, transition: u16, now_ns: u64) {
         let Some(life) = &mut self.life else { return };

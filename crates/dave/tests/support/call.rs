@@ -112,6 +112,39 @@ impl Call {
         }
     }
 
+    /// Checks op 31 and lets the gateway replace the member's leaf; then all must be well again.
+    pub fn recover(&mut self, everybody: &[u64], user: u64, transition: u16) {
+        let replies = self.client(user).take_replies();
+        let [
+            Reply::Invalid { transition: of },
+            Reply::KeyPackage(package),
+        ] = replies.as_slice()
+        else {
+            panic!("{replies:?}");
+        };
+        assert_eq!(*of, transition);
+        let package = package.clone();
+        for client in &mut self.clients {
+            client.take_replies();
+        }
+        let others = || everybody.iter().filter(|other| **other != user);
+        for other in others() {
+            self.client(*other).execute(transition);
+        }
+        let remove = self.gateway.remove(user);
+        self.gateway.take_key_package(user, package);
+        let add = self.gateway.add(user);
+        for other in others() {
+            self.client(*other).propose(&[&remove, &add]);
+        }
+        let winner = *others().next().expect("somebody is left");
+        let op28 = self.client(winner).take_commit();
+        let accepted = self.gateway.accept(winner, &op28);
+        self.deliver(winner, &accepted, 20);
+        self.execute(20);
+        self.assert_all_hear_each_other();
+    }
+
     /// A transition's id that was not used yet.
     pub fn transition(&mut self) -> u16 {
         self.next_transition += 1;

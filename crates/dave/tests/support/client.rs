@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cadenza_dave::{
     Dave, DaveEvent, DaveFailure, DaveState, FrameSession, Identity, KeyRing, NotProtected,
-    OpenDave, Output, Reply, SenderKeys, ServerMessage,
+    OpenDave, Output, Reply, SenderKeys, ServerMessage, Undecryptable,
 };
 use cadenza_proto::dave::{FrameOpener, OpenFrameError};
 
@@ -165,6 +165,14 @@ impl Client {
         let len = opener.open(&mut buffer, self.now)?;
         buffer.truncate(len);
         Ok(buffer)
+    }
+
+    /// Says that frames under the present keys could not be opened; `opened` is how many could.
+    pub fn complain(&mut self, opened: u64) {
+        let keys = self.ring.serial();
+        let report = Undecryptable { keys, opened };
+        self.dave.undecryptable(report, self.now);
+        self.pump();
     }
 
     fn pump(&mut self) {

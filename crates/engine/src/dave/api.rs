@@ -1,12 +1,11 @@
 //! What can be asked of a flow's end-to-end encryption.
 
-use std::sync::Arc;
-
 use cadenza_dave::{FrameSession, MAX_VERSION, MemberIdentity, NO_ENCRYPTION, ServerMessage};
 
+use super::CodeError;
 use super::call::{DaveEntry, Job};
+use super::opener::{Alarm, DaveOpener};
 use super::status::DaveStatus;
-use super::{CodeError, DaveOpener};
 use crate::engine::Engine;
 use crate::pacer::Command;
 use crate::receive::ListenCommand;
@@ -46,7 +45,7 @@ impl Engine {
             let dave = entry.dave.get_or_insert_with(|| DaveEntry::new(flow));
             dave.life += 1;
             let life = dave.life;
-            let opener = DaveOpener::new(Arc::clone(dave.call.received()));
+            let opener = DaveOpener::new(Alarm::new(&dave.call, &self.dave));
             self.dave.post(&dave.call, Job::Open { life, target });
             Ok(opener)
         })?;
@@ -120,16 +119,6 @@ impl Engine {
             (Some(own), Some(other)) if own.user != other.user => Ok((own, other)),
             _ => Err(CodeError::NotAMember),
         }
-    }
-
-    /// Opens what other members of the flow's call send; `None` for an unknown flow. It follows the
-    /// group's keys from then on.
-    pub fn dave_opener(&self, flow: FlowId) -> Option<DaveOpener> {
-        self.control.with(|table, _| {
-            let (entry, _) = table.flow(flow).ok()?;
-            let dave = entry.dave.get_or_insert_with(|| DaveEntry::new(flow));
-            Some(DaveOpener::new(Arc::clone(dave.call.received())))
-        })
     }
 
     fn dave_post(&self, flow: FlowId, job: Job) {

@@ -1,13 +1,15 @@
 //! One flow's encryption between its callers and the workers: the queue of jobs, and the machine.
 
 use std::collections::VecDeque;
+use std::iter::Peekable;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::vec::IntoIter;
 
 use cadenza_dave::{
     Dave, DaveEvent, DaveFailure, FrameSession, NO_ENCRYPTION, OpenDave, Output, SenderKeys,
-    ServerMessage,
+    ServerMessage, Undecryptable,
 };
 
 use super::api::DaveTarget;
@@ -38,14 +40,21 @@ pub(crate) enum Job {
     Members { joined: Vec<u64>, left: Vec<u64> },
     /// The voice gateway said something.
     Message(ServerMessage),
+    /// What members say cannot be opened.
+    Undecryptable(Undecryptable),
+    /// What must never happen.
+    #[cfg(test)]
+    Panic,
 }
 
 impl Job {
     fn bytes(&self) -> usize {
         match self {
-            Job::Open { .. } | Job::Close { .. } => 0,
+            Job::Open { .. } | Job::Close { .. } | Job::Undecryptable(_) => 0,
             Job::Members { joined, left } => 8 * (joined.len() + left.len()),
             Job::Message(message) => message.payload_len(),
+            #[cfg(test)]
+            Job::Panic => 0,
         }
     }
 }
@@ -145,7 +154,9 @@ impl DaveCall {
                 inbox.bytes = 0;
                 inbox.overflowed = false;
             }
-            Job::Open { .. } | Job::Members { .. } | Job::Message(_) => {}
+            // It is said again, as long as it is so.
+            Job::Undecryptable(_) if inbox.jobs.len() >= MAX_JOBS => return false,
+            _ => {}
         }
         let bytes = inbox.bytes + job.bytes();
         // Opening is always taken: its caller has counted on it, and it is one job a session.
@@ -263,7 +274,8 @@ impl DaveCall {
 
 impl Runner {
     fn work(&mut self, jobs: Vec<Job>, overflowed: bool, now_ns: u64, identities: &Identities) {
-        for job in jobs {
+        let mut jobs = jobs.into_iter().peekable();
+        while let Some(job) = jobs.next() {
             match job {
                 Job::Open { life, target } => {
                     self.life = life;
@@ -284,7 +296,15 @@ impl Runner {
                     self.machine.close();
                 }
                 Job::Members { joined, left } => self.machine.members(&joined, &left, now_ns),
+                Job::Message(ServerMessage::Proposals(batch)) => {
+                    let batch = self.with_those_behind(batch, &mut jobs, now_ns);
+                    self.machine
+                        .message(ServerMessage::Proposals(batch), now_ns);
+                }
                 Job::Message(message) => self.machine.message(message, now_ns),
+                Job::Undecryptable(report) => self.machine.undecryptable(report, now_ns),
+                #[cfg(test)]
+                Job::Panic => panic!("as asked"),
             }
         }
         if overflowed {
@@ -292,6 +312,32 @@ impl Runner {
         }
         if self.machine.poll_timeout().is_some_and(|at| at <= now_ns) {
             self.machine.handle_timeout(now_ns);
+        }
+    }
+
+    /// A batch of proposals and those that wait behind it: only the last commit of an epoch can be
+    /// valid, and each costs milliseconds. That somebody came may as well be known before.
+    fn with_those_behind(
+        &mut self,
+        batch: Vec<u8>,
+        jobs: &mut Peekable<IntoIter<Job>>,
+        now_ns: u64,
+    ) -> Vec<u8> {
+        let mut all = batch;
+        loop {
+            match jobs.peek() {
+                Some(Job::Members { joined, left }) if left.is_empty() => {
+                    self.machine.members(joined, left, now_ns);
+                }
+                Some(Job::Message(ServerMessage::Proposals(next))) => {
+                    match self.machine.merge_proposals(&all, next) {
+                        Some(merged) => all = merged,
+                        None => return all,
+                    }
+                }
+                _ => return all,
+            }
+            jobs.next();
         }
     }
 }

@@ -16,6 +16,8 @@ mod call;
 mod opener;
 mod pool;
 mod status;
+#[cfg(test)]
+mod tests;
 
 pub use cadenza_dave::{
     CodeError, DaveCounters, DaveEvent, DaveFailure, DaveState, MemberIdentity, Reply,
@@ -24,6 +26,5 @@ pub use cadenza_dave::{
 
 pub use api::DaveTarget;
 pub(crate) use call::DaveEntry;
-pub use opener::DaveOpener;
 pub(crate) use pool::{DavePool, DaveThreads};
 pub use status::{DaveStatus, OpenCounts};

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use cadenza_dave::KeyRing;
+use cadenza_dave::{KeyRing, Undecryptable};
 use cadenza_proto::dave::{FrameOpener, OpenFrameError};
 
+use super::call::{DaveCall, Job};
+use super::pool::DavePool;
 use super::status::{OpenCounts, OpenTally};
 use crate::clock::{Clock, MonotonicClock};
 use crate::receive::{MediaOpener, OpenFailure};
@@ -14,6 +16,8 @@ use crate::receive::{MediaOpener, OpenFailure};
 /// Openers of users who are in no group, kept while clear frames are let through. More than any
 /// channel has members; further ones are opened without being remembered.
 const MAX_USERS: usize = 4_096;
+/// Frames of one member that may fail one after the other before the group is told: a second.
+const MAX_FAILURES: u32 = 50;
 
 /// What the group's worker shares with an opener.
 #[derive(Debug, Default)]
@@ -33,13 +37,37 @@ impl Received {
     }
 }
 
-/// A flow's [`MediaOpener`] under DAVE. It takes no lock and never waits; a key costs an allocation at
-/// its first frame.
-pub struct DaveOpener {
-    received: Arc<Received>,
+/// The way from an opener to the group, for when nothing can be opened.
+#[derive(Clone)]
+pub(super) struct Alarm {
+    call: Arc<DaveCall>,
+    pool: DavePool,
+}
+
+impl Alarm {
+    pub(super) fn new(call: &Arc<DaveCall>, pool: &DavePool) -> Alarm {
+        Alarm {
+            call: Arc::clone(call),
+            pool: pool.clone(),
+        }
+    }
+
+    fn ring(&self, keys: u64) {
+        let opened = self.call.received().counts().ok;
+        let report = Undecryptable { keys, opened };
+        self.pool.post(&self.call, Job::Undecryptable(report));
+    }
+}
+
+/// A flow's [`MediaOpener`] under DAVE. It never waits; a key costs an allocation at its first frame,
+/// and a second of nothing but failures a message to the group.
+pub(super) struct DaveOpener {
+    alarm: Alarm,
     /// The keys that the openers were last brought up to date with.
     ring: Arc<KeyRing>,
     users: HashMap<u64, User>,
+    /// Frames that were opened.
+    opened: u64,
 }
 
 #[derive(Default)]
@@ -48,22 +76,24 @@ struct User {
     applied: u64,
     /// Whether the present ring was applied.
     current: bool,
+    /// Frames that failed under this ring while nobody's were opened.
+    failures: u32,
+    /// What `opened` was at the latest of them.
+    opened_before: u64,
 }
 
 impl DaveOpener {
-    pub(super) fn new(received: Arc<Received>) -> DaveOpener {
+    pub(super) fn new(alarm: Alarm) -> DaveOpener {
         DaveOpener {
-            ring: received.keys.load_full(),
-            received,
+            ring: alarm.call.received().keys.load_full(),
+            alarm,
             users: HashMap::new(),
+            opened: 0,
         }
     }
 
     /// Opens a user's payload at a given time, in nanoseconds of the engine's clock.
-    ///
-    /// # Errors
-    /// [`OpenFailure`], counted by cause.
-    pub fn open_at(
+    pub(super) fn open_at(
         &mut self,
         user: u64,
         payload: &mut [u8],
@@ -81,22 +111,55 @@ impl DaveOpener {
                 .bring_up_to_date(user, &mut entry.opener, &mut entry.applied);
         }
         let outcome = entry.opener.open(payload, now_ns).map_err(failure_of);
-        self.received.tally.count(outcome);
+        self.alarm.call.received().tally.count(outcome);
+        match outcome {
+            Ok(_) => self.opened += 1,
+            Err(failure) => {
+                let told = entry.failed(failure, self.opened) && self.ring.is_member(user);
+                if told {
+                    self.alarm.ring(self.ring.serial());
+                }
+            }
+        }
         outcome
     }
 
     fn follow_keys(&mut self) {
-        let latest = self.received.keys.load();
+        let latest = self.alarm.call.received().keys.load();
         if Arc::ptr_eq(&latest, &self.ring) {
             return;
         }
         let latest = Arc::clone(&latest);
         // Who has left is forgotten; a new session's ring knows nobody at first.
         self.users.retain(|user, _| latest.knows(*user));
-        self.users
-            .values_mut()
-            .for_each(|entry| entry.current = false);
+        for entry in self.users.values_mut() {
+            entry.current = false;
+            entry.failures = 0;
+        }
         self.ring = latest;
+    }
+}
+
+impl User {
+    /// Counts a failure. `true` when there were so many without anything opened in between that the
+    /// keys must be wrong.
+    fn failed(&mut self, failure: OpenFailure, opened: u64) -> bool {
+        match failure {
+            OpenFailure::NoKey | OpenFailure::Authentication => {}
+            // Neither needs a wrong key.
+            OpenFailure::Malformed | OpenFailure::Replay | OpenFailure::Unencrypted => {
+                return false;
+            }
+        }
+        if std::mem::replace(&mut self.opened_before, opened) != opened {
+            self.failures = 0;
+        }
+        self.failures += 1;
+        let many = self.failures >= MAX_FAILURES;
+        if many {
+            self.failures = 0;
+        }
+        many
     }
 }
 

@@ -2,12 +2,11 @@
 
 use cadenza_audio::filters::FilterSettings;
 use cadenza_audio::{
-    ByteSource, EncoderSettings, FrameInfo, MAX_OPUS_FRAME, OpenOptions, ProbeHint, Track,
-    TrackInfo,
+    ByteSource, EncoderSettings, FrameInfo, MAX_OPUS_FRAME, OpenOptions, PcmFormat, ProbeHint,
+    Track, TrackInfo,
 };
 
 use super::error::FeedError;
-use super::pushed::PushedShape;
 
 /// Hands out 20 ms Opus packets. `cadenza_audio::Track` is the implementation that plays.
 pub trait FrameSource: Send {
@@ -48,17 +47,13 @@ pub trait OpenFrames: Send + Sync {
     ) -> Result<Box<dyn FrameSource>, FeedError>;
 }
 
-/// Opens what is handed over from outside.
-pub(super) fn open_pushed(
+/// Opens samples that have no container.
+pub(super) fn open_pcm(
     bytes: Box<dyn ByteSource>,
-    shape: PushedShape,
-    opener: &dyn OpenFrames,
+    format: PcmFormat,
     options: &OpenOptions,
 ) -> Result<Box<dyn FrameSource>, FeedError> {
-    match shape {
-        PushedShape::File => opener.open(bytes, &ProbeHint::default(), options),
-        PushedShape::Samples(format) => Ok(Box::new(Track::open_pcm(bytes, format, options)?)),
-    }
+    Ok(Box::new(Track::open_pcm(bytes, format, options)?))
 }
 
 /// Opens sources with `cadenza-audio`.

@@ -47,14 +47,14 @@ use std::sync::{Arc, Weak};
 use std::{fmt, io};
 
 use cadenza_audio::filters::FilterSettings;
-use cadenza_audio::{EncoderSettings, OpenOptions, TrackInfo};
+use cadenza_audio::{EncoderSettings, OpenOptions, PcmFormat, TrackInfo};
 use crossbeam_channel::Sender;
 
 pub use config::FeedConfig;
 pub use error::{FeedError, code};
 pub use frame_source::{AudioTracks, FrameSource, OpenFrames};
 pub use http::{IcyFilter, IcyPiece};
-pub use pushed::{PushWriter, Pushed, PushedShape};
+pub use pushed::{PcmWriter, Pushed};
 
 use crate::frame_queue::{FrameProducer, Place};
 use crate::stats::EncodingStats;
@@ -76,6 +76,9 @@ pub enum SourceSpec {
     Http {
         /// The whole URL.
         url: String,
+        /// Fields for its requests, names and values. `Authorization` and cookies go to the URL's own host
+        /// alone; what a request cannot have is left out.
+        headers: Vec<(String, String)>,
     },
 }
 
@@ -155,13 +158,13 @@ pub enum FeedEvent {
         /// Its track.
         track: u32,
     },
-    /// Pushed bytes are running low.
+    /// Pushed samples are running low.
     Wanted {
         /// The feed.
         feed: FeedId,
         /// Its track.
         track: u32,
-        /// How many frames of 20 ms, or bytes of a file, would fit.
+        /// How many frames of 20 ms would fit.
         frames: u32,
     },
     /// The last frame is in the queue, and behind it an empty one that marks the end.
@@ -240,33 +243,36 @@ impl FeedHost {
         self.pool.insert(Box::new(job), load, pipe);
     }
 
-    /// Begins to fill `producer` from bytes that the caller hands to the writer returned. What the
+    /// Begins to fill `producer` from samples that the caller hands to the writer returned. What the
     /// feed did before is over; a seek has no meaning for such a feed.
-    pub fn open_pushed(
+    pub fn open_pcm(
         &self,
         feed: FeedId,
         track: u32,
-        (shape, options): (PushedShape, OpenOptions),
+        (format, encoder, filters): (PcmFormat, EncoderSettings, FilterSettings),
         producer: FrameProducer,
         epoch: Arc<AtomicU16>,
-    ) -> PushWriter {
+    ) -> PcmWriter {
         let load = self.pool.next_load();
-        let pipe = Arc::new(PushedPipe::new(shape));
-        let encoder = Arc::new(LiveEncoder::new(&options.encoder));
+        let pipe = Arc::new(PushedPipe::new(format));
         let job = Job {
             id: feed,
             track,
             origin: Origin::Pushed(Arc::clone(&pipe)),
-            options,
+            options: OpenOptions {
+                encoder,
+                filters,
+                ..OpenOptions::default()
+            },
             producer,
             epoch: epoch.load(Ordering::Acquire),
             cancelled: Arc::new(AtomicBool::new(false)),
-            encoder,
+            encoder: Arc::new(LiveEncoder::new(&encoder)),
             playback: Playback::default(),
         };
         let closing: Arc<dyn Close> = Arc::clone(&pipe) as _;
         self.pool.insert(Box::new(job), load, Some(closing));
-        PushWriter::new(pipe, Arc::downgrade(&self.pool), feed, load)
+        PcmWriter::new(pipe, Arc::downgrade(&self.pool), feed, load)
     }
 
     /// Changes the encoder of the feed's track, from its next frames on: half a second of sound is
@@ -323,9 +329,9 @@ impl FeedHost {
 
     fn origin(&self, feed: FeedId, load: u64, request: &LoadRequest) -> Origin {
         let track = request.track;
-        let url = match &request.source {
+        let (url, headers) = match &request.source {
             SourceSpec::File(path) => return Origin::File(path.clone()),
-            SourceSpec::Http { url } => url,
+            SourceSpec::Http { url, headers } => (url, headers),
         };
         // Weak, because the pool owns the jobs, and with them what holds these callbacks.
         let pool = Arc::downgrade(&self.pool);
@@ -343,6 +349,7 @@ impl FeedHost {
         self.http
             .fetch(
                 url,
+                headers,
                 request.start_ms,
                 Box::new(on_ready),
                 Box::new(on_stall),

@@ -9,48 +9,13 @@ use cadenza_audio::{ByteSource, PcmFormat};
 use super::pool::{Close, Pool};
 use super::{FeedEvent, FeedId};
 
-/// Frames (20 ms each) of samples that a pipe holds; more are asked for below half of them.
+/// Frames (20 ms each) that a pipe holds.
 const HELD_FRAMES: usize = 50;
-/// Bytes of a file that a pipe holds; more are asked for below half of them.
-const HELD_BYTES: usize = 128 * 1024;
-
-/// What is handed over.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum PushedShape {
-    /// Samples of this shape.
-    Samples(PcmFormat),
-    /// A file in any format that can be played.
-    File,
-}
-
-impl PushedShape {
-    /// Bytes that are asked for, counted and taken together.
-    fn unit(self) -> usize {
-        match self {
-            PushedShape::Samples(format) => format.frame_bytes(),
-            PushedShape::File => 1,
-        }
-    }
-
-    /// Units that are held.
-    fn held(self) -> usize {
-        match self {
-            PushedShape::Samples(_) => HELD_FRAMES,
-            PushedShape::File => HELD_BYTES,
-        }
-    }
-
-    /// Bytes that are not to be taken apart.
-    fn whole(self) -> usize {
-        match self {
-            PushedShape::Samples(format) => format.sample_bytes(),
-            PushedShape::File => 1,
-        }
-    }
-}
+/// Held frames below which more are asked for.
+const LOW_FRAMES: usize = 25;
 
 /// The caller's end of a pushed stream. Dropping it marks the end of the stream.
-pub struct PushWriter {
+pub struct PcmWriter {
     pipe: Arc<PushedPipe>,
     pool: Weak<Pool>,
     feed: FeedId,
@@ -62,14 +27,14 @@ pub struct PushWriter {
 pub struct Pushed {
     /// Bytes taken, from the front: always whole samples of every channel unless all were taken.
     pub taken: usize,
-    /// Frames of 20 ms, or bytes of a file, that are wanted at once, because little waits.
+    /// Frames of 20 ms that are wanted at once, because little waits.
     pub wanted: Option<u32>,
 }
 
 pub(super) struct PushedPipe {
     state: Mutex<State>,
     readable: Condvar,
-    shape: PushedShape,
+    format: PcmFormat,
 }
 
 #[derive(Default)]
@@ -83,14 +48,14 @@ struct State {
     wake_wanted: bool,
 }
 
-impl PushWriter {
+impl PcmWriter {
     pub(super) fn new(
         pipe: Arc<PushedPipe>,
         pool: Weak<Pool>,
         feed: FeedId,
         load: u64,
-    ) -> PushWriter {
-        PushWriter {
+    ) -> PcmWriter {
+        PcmWriter {
             pipe,
             pool,
             feed,
@@ -98,16 +63,16 @@ impl PushWriter {
         }
     }
 
-    /// Offers bytes; never waits. What finds no room is to be offered again.
+    /// Offers samples; never waits. What finds no room is to be offered again.
     pub fn push(&self, bytes: &[u8]) -> Pushed {
         let pushed = self.pipe.push(bytes);
         self.wake();
         pushed
     }
 
-    /// Frames of 20 ms, or bytes of a file, that a new stream takes at once.
-    pub fn capacity(&self) -> u32 {
-        self.pipe.shape.held() as u32
+    /// Frames of 20 ms that a new stream takes at once.
+    pub fn capacity_frames() -> u32 {
+        HELD_FRAMES as u32
     }
 
     fn wake(&self) {
@@ -118,7 +83,7 @@ impl PushWriter {
     }
 }
 
-impl Drop for PushWriter {
+impl Drop for PcmWriter {
     fn drop(&mut self) {
         self.pipe.lock().ended = true;
         self.pipe.readable.notify_all();
@@ -127,28 +92,23 @@ impl Drop for PushWriter {
 }
 
 impl PushedPipe {
-    pub(super) fn new(shape: PushedShape) -> PushedPipe {
+    pub(super) fn new(format: PcmFormat) -> PushedPipe {
         PushedPipe {
             state: Mutex::default(),
             readable: Condvar::new(),
-            shape,
+            format,
         }
     }
 
-    pub(super) fn shape(&self) -> PushedShape {
-        self.shape
+    pub(super) fn format(&self) -> PcmFormat {
+        self.format
     }
 
-    /// Whether a frame can be made without waiting, for which a file needs so many bytes. If not, a
-    /// later push wakes the decoder.
-    pub(super) fn ready(&self, of_file: usize) -> bool {
+    /// Whether a frame can be made without waiting. If not, the next push wakes the decoder.
+    pub(super) fn ready(&self) -> bool {
         let mut state = self.lock();
-        let needed = match self.shape {
-            // The resampler holds a little back, so that one frame may take more than 20 ms.
-            PushedShape::Samples(format) => 2 * format.frame_bytes(),
-            PushedShape::File => of_file,
-        };
-        let enough = state.data.len() >= needed;
+        // The resampler holds a little back, so that one frame may take more than 20 ms.
+        let enough = state.data.len() >= 2 * self.format.frame_bytes();
         let ready = enough || state.ended || state.closed;
         state.wake_wanted = !ready;
         ready
@@ -162,10 +122,10 @@ impl PushedPipe {
                 wanted: None,
             };
         }
-        let room = (self.shape.held() * self.shape.unit()).saturating_sub(state.data.len());
+        let room = (HELD_FRAMES * self.format.frame_bytes()).saturating_sub(state.data.len());
         let taken = match bytes.len() {
             len if len <= room => len,
-            _ => room - room % self.shape.whole(),
+            _ => room - room % self.format.sample_bytes(),
         };
         state.data.extend(&bytes[..taken]);
         let wanted = self.room_if_low(&state);
@@ -200,9 +160,9 @@ impl PushedPipe {
     }
 
     fn room_if_low(&self, state: &State) -> Option<u32> {
-        let (held, most) = (state.data.len() / self.shape.unit(), self.shape.held());
-        let low = held < most / 2 && !state.ended && !state.closed;
-        low.then_some((most - held) as u32)
+        let held = state.data.len() / self.format.frame_bytes();
+        let low = held < LOW_FRAMES && !state.ended && !state.closed;
+        low.then_some((HELD_FRAMES - held) as u32)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -291,7 +251,7 @@ mod tests {
     use super::*;
 
     fn pipe() -> PushedPipe {
-        PushedPipe::new(PushedShape::Samples(PcmFormat::default()))
+        PushedPipe::new(PcmFormat::default())
     }
 
     #[test]
@@ -324,22 +284,12 @@ mod tests {
     }
 
     #[test]
-    fn of_a_file_it_takes_any_bytes_and_asks_for_bytes() {
-        let pipe = PushedPipe::new(PushedShape::File);
-        assert_eq!(pipe.push(&[1; 3]).wanted, Some(HELD_BYTES as u32 - 3));
-        assert!(!pipe.ready(4) && pipe.ready(3));
-        let pushed = pipe.push(&vec![1; HELD_BYTES]);
-        assert_eq!((pushed.taken, pushed.wanted), (HELD_BYTES - 3, None));
-        assert_eq!(pipe.push(&[1]).taken, 0);
-    }
-
-    #[test]
     fn the_end_comes_after_the_last_byte_and_close_at_once() {
         let pipe = pipe();
-        assert!(!pipe.ready(1));
+        assert!(!pipe.ready());
         pipe.push(&[3; 10]);
         pipe.lock().ended = true;
-        assert!(pipe.ready(1));
+        assert!(pipe.ready());
         let mut out = [0; 64];
         assert!(matches!(pipe.read(&mut out), Ok(10)));
         assert!(matches!(pipe.read(&mut out), Ok(0)));

@@ -32,6 +32,15 @@ pub(crate) struct PacerWaker {
 }
 
 impl PacerWaker {
+    /// Wakes nobody: for tests of a pacer that never gets its turn.
+    #[cfg(test)]
+    pub(crate) fn of_nobody() -> PacerWaker {
+        PacerWaker {
+            signals: Arc::default(),
+            thread: thread::current(),
+        }
+    }
+
     pub(crate) fn wake(&self) {
         fence(Ordering::SeqCst);
         if self.signals.resting.load(Ordering::SeqCst) {

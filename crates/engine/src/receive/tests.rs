@@ -293,6 +293,51 @@ fn recordings_of_several_speakers_fit_together_and_keep_time() {
 }
 
 #[test]
+fn ten_minutes_over_a_bad_link_are_recorded_as_ten_minutes() {
+    let bad = LinkConfig {
+        drop_permille: 20,
+        duplicate_permille: 5,
+        reorder_permille: 5,
+        reorder_ns: 25 * MS,
+        delay_ns: 40 * MS,
+        jitter_ns: 30 * MS,
+    };
+    let folder = std::env::temp_dir().join(format!("cadenza-minutes-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a writable folder");
+    let path = folder.join("alice.wav").to_string_lossy().into_owned();
+    let mut bench = Bench::recording(&[record(Some(ALICE), &path, false)]);
+    bench.map(100, ALICE);
+    let mut link = LossyLink::new(bad, 11);
+    let frames = 10 * 60 * 50_u32;
+    let packet = loud();
+    for frame in 0..frames + 50 {
+        if frame < frames {
+            let datagram = bench.seal(100, (frame + 60_000) as u16, frame * 960, &packet);
+            link.send(bench.now_ns, &datagram);
+        }
+        for _ in 0..4 {
+            for datagram in link.receive(bench.now_ns) {
+                bench.hear(&datagram);
+            }
+            bench.pass(5 * MS);
+        }
+    }
+    let order = Order::StopRecording { flow: FLOW, id: 1 };
+    bench.hearing.order(order, bench.now_ns);
+    let recorded = samples(&path).len() as i64;
+    std::fs::remove_dir_all(&folder).expect("the folder is there");
+    let off = recorded - i64::from(frames) * 960;
+    assert!(off.abs() <= 960, "{off} samples off ten minutes");
+    let user = bench.shared.stats().users[0];
+    let lost = f64::from(frames) * 0.02;
+    assert!((user.lost as f64 / lost - 1.0).abs() < 0.2, "{user:?}");
+    assert!(
+        user.jitter_us > 5_000 && user.concealed_samples > 0,
+        "{user:?}"
+    );
+}
+
+#[test]
 fn a_recording_that_cannot_be_written_fails_alone() {
     let mut bench = Bench::recording(&[record(Some(ALICE), "/nonexistent/folder/a.wav", false)]);
     bench.map(100, ALICE);

@@ -135,6 +135,7 @@ impl Server {
     pub fn source(&self, path: &str) -> SourceSpec {
         SourceSpec::Http {
             url: format!("http://{}{path}", self.address),
+            headers: Vec::new(),
         }
     }
 

@@ -11,6 +11,7 @@ use reqwest::{Client, Response, Url};
 
 use super::address::{require_http, shown};
 use super::guard::{AddressGuard, ForbiddenAddress, GuardedResolver};
+use super::headers::SourceHeaders;
 use super::hosts::{Connection, Hosts};
 use crate::feed::config::FeedConfig;
 use crate::feed::error::{FeedError, code};
@@ -47,13 +48,13 @@ impl From<FeedError> for FetchError {
     }
 }
 
-/// The client and the policies that every request shares.
-#[derive(Debug)]
+/// The client and the policies that every request shares, and what goes with the requests for one source.
 pub(super) struct Fetcher {
     client: Client,
     guard: Arc<AddressGuard>,
-    hosts: Hosts,
-    pub(super) config: FeedConfig,
+    hosts: Arc<Hosts>,
+    headers: SourceHeaders,
+    pub(super) config: Arc<FeedConfig>,
 }
 
 /// What is asked for.
@@ -105,12 +106,24 @@ impl Fetcher {
         Ok(Fetcher {
             client,
             guard,
-            hosts: Hosts::new(
+            hosts: Arc::new(Hosts::new(
                 config.max_requests_per_host,
                 config.max_connections_per_host,
-            ),
-            config: config.clone(),
+            )),
+            headers: SourceHeaders::default(),
+            config: Arc::new(config.clone()),
         })
+    }
+
+    /// The same for a source whose requests carry header fields of their own.
+    pub(super) fn with_headers(&self, headers: SourceHeaders) -> Fetcher {
+        Fetcher {
+            client: self.client.clone(),
+            guard: Arc::clone(&self.guard),
+            hosts: Arc::clone(&self.hosts),
+            headers,
+            config: Arc::clone(&self.config),
+        }
     }
 
     /// The pause before a broken body is tried to be continued, after so many failures in a row.
@@ -138,6 +151,7 @@ impl Fetcher {
             let mut request = self
                 .client
                 .get(url.clone())
+                .headers(self.headers.to(&url).clone())
                 .header(ACCEPT_ENCODING, "identity")
                 // Radio servers then put titles between the sound.
                 .header("icy-metadata", "1")

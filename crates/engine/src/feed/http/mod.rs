@@ -5,6 +5,7 @@ mod answer;
 mod body;
 mod fetch;
 mod guard;
+mod headers;
 mod hosts;
 mod icy;
 mod opening;
@@ -28,6 +29,7 @@ use tokio::sync::Notify;
 use super::config::FeedConfig;
 use super::error::FeedError;
 use fetch::Fetcher;
+use headers::SourceHeaders;
 pub use icy::{IcyFilter, Piece as IcyPiece};
 pub(super) use pipe::{Onward, Pipe};
 pub(super) use reader::HttpReader;
@@ -89,12 +91,16 @@ impl HttpSources {
     pub(super) fn fetch(
         &self,
         url: &str,
+        headers: &[(String, String)],
         start_ms: u64,
         on_ready: Box<dyn Fn() + Send + Sync>,
         on_stall: Box<dyn Fn() + Send + Sync>,
     ) -> Result<HttpSource, FeedError> {
         let url = address::parse(url)?;
-        let fetcher = self.fetcher.clone()?;
+        let mut fetcher = self.fetcher.clone()?;
+        if !headers.is_empty() {
+            fetcher = Arc::new(fetcher.with_headers(SourceHeaders::new(&url, headers)));
+        }
         let pipe = Arc::new(Pipe::new(self.window, start_ms, on_ready, on_stall));
         let transfer = transfer::serve(Arc::clone(&pipe), fetcher, url.clone());
         self.runtime.spawn(transfer);
