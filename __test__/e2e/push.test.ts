@@ -54,6 +54,10 @@ test("samples are heard at their pitch, filters change them, and their end is th
   t.true(Math.abs(levelOf(before, 1000) - 10_000 / 32_768) < 0.01, `${levelOf(before, 1000)}`);
   const gain = levelOf(after, 1000) / levelOf(before, 1000);
   t.true(Math.abs(gain - Math.tan(0.79 * 0.5)) < 0.01, `${gain}`);
+  const metrics = await (await fetch(`http://127.0.0.1:${bench.node.port}/metrics`)).text();
+  const decoding = /^cadenza_thread_seconds_total\{work="decode"\} ([\d.e-]+)$/m.exec(metrics)?.[1];
+  t.true(Number(decoding) > 0, metrics);
+  t.regex(metrics, /^cadenza_encoder_complexity (\d|10)$/m);
   ended = true;
   t.like(await bench.client.next("track_end"), { track_id: "tone", reason: "finished" });
   t.deepEqual(bench.listener.problems, []);

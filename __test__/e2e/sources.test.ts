@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import test from "ava";
+import type { Resolver } from "../../ts/node/index.ts";
 import { guild_id, type LiveNode, liveNode } from "../support/live-node.ts";
 import { FIXTURES, mediaServer, sendBytes, sendFiles } from "../support/media-server.ts";
 
@@ -134,6 +135,26 @@ test("HLS goes on behind a missing segment, and names a wrong key", async (t) =>
   const locked = await playOut(bench, `${server}/encrypted.m3u8`);
   t.is(locked.end.reason, "load_failed");
   t.is(locked.error?.code, "hls_encrypted");
+});
+
+test("header fields that a resolver names reach the server, and seeks carry them, too", async (t) => {
+  const files = sendFiles(FIXTURES);
+  const seen = new Set<string>();
+  const server = await mediaServer(t, (request, response) => {
+    const { referer, cookie, "user-agent": agent } = request.headers;
+    seen.add(`${referer} ${cookie} ${agent}`);
+    return files(request, response);
+  });
+  const headers = { Referer: "https://page.test/", Cookie: "a=b", "User-Agent": "test/1" };
+  const shelf: Resolver = {
+    name: "shelf",
+    open: async () => ({ url: `${server}/stereo-44100.m4a`, headers }),
+  };
+  const bench = await liveNode(t, {}, { resolvers: [shelf] });
+  await bench.connect();
+  const { end } = await playOut(bench, "https://page.test/song", { start_time: 1000 });
+  t.is(end.reason, "finished");
+  t.deepEqual([...seen], ["https://page.test/ a=b test/1"]);
 });
 
 test("M3U and PLS lead to the first address that answers", async (t) => {

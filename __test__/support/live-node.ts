@@ -1,7 +1,7 @@
 /** A real node with the simulator as Discord, a client in a voice channel, and who listens there. */
 
 import type { ExecutionContext } from "ava";
-import { type NodeConfigInput, PlayerNode } from "../../ts/node/index.ts";
+import { type NodeConfigInput, type NodeParts, PlayerNode } from "../../ts/node/index.ts";
 import { DiscordSimulator } from "../../ts/simulator/index.ts";
 import { decodeRecording } from "../../ts/simulator/recording.ts";
 import { BOT, type EventOf, PASSWORD, TestClient, trackId } from "../node/harness.ts";
@@ -13,15 +13,20 @@ export const room = { guildId: "490948346773635102", channelId: "127121515262115
 export const guild_id = room.guildId;
 
 /** Starts everything on loopback; it ends with the test. */
-export async function liveNode(t: ExecutionContext, config: NodeConfigInput = {}) {
+export async function liveNode(
+  t: ExecutionContext,
+  config: NodeConfigInput = {},
+  parts: NodeParts = {},
+) {
   const simulator = await DiscordSimulator.start();
-  const node = await PlayerNode.start({
+  const settings = {
     port: 0,
     password: PASSWORD,
     insecure_voice_endpoints: true,
     allow_private_hosts: true,
     ...config,
-  });
+  };
+  const node = await PlayerNode.start(settings, parts);
   t.teardown(async () => {
     await node.close();
     await simulator.close();

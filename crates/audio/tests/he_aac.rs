@@ -68,3 +68,42 @@ fn plain_aac_plays_on() {
         assert!(heard.packets.len() > 20, "{name}");
     }
 }
+
+/// An MP4 file with another audio specific configuration of 5 bytes in the place of its own.
+fn with_config(mp4: &[u8], config: [u8; 5]) -> Vec<u8> {
+    // AAC-LC, 44.1 kHz, stereo, and at the end that there is no band replication.
+    let own = [0x12, 0x10, 0x56, 0xE5, 0x00];
+    let at = mp4.windows(5).position(|bytes| bytes == own);
+    let at = at.expect("a file with this configuration");
+    let mut changed = mp4.to_vec();
+    changed[at..at + 5].copy_from_slice(&config);
+    changed
+}
+
+#[test]
+fn containers_that_announce_band_replication_are_refused_before_any_sound() {
+    for (name, config) in [
+        ("announced behind AAC-LC", [0x12, 0x10, 0x56, 0xE5, 0x80]),
+        // 00101 0111 0010 0100 00010 000: SBR at 22.05 over AAC-LC.
+        ("band replication", [0x2B, 0x92, 0x08, 0x00, 0x00]),
+        // 11101 0111 0001 0100 00010 000: the same with one channel that is made two.
+        ("parametric stereo", [0xEB, 0x8A, 0x08, 0x00, 0x00]),
+    ] {
+        for file in ["stereo-44100.m4a", "stereo-44100-fragmented.mp4"] {
+            let bytes = with_config(&fixture(file), config);
+            let error = open(&bytes, &OpenOptions::default())
+                .and_then(|mut track| listen(&mut track))
+                .err()
+                .unwrap_or_else(|| panic!("{file}, {name}: it is refused"));
+            assert_eq!(
+                error.code(),
+                AudioErrorCode::UnsupportedCodec,
+                "{file}, {name}"
+            );
+            assert!(
+                error.to_string().contains("HE-AAC"),
+                "{file}, {name}: {error}"
+            );
+        }
+    }
+}

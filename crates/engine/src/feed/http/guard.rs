@@ -59,17 +59,26 @@ impl Resolve for GuardedResolver {
         Box::pin(async move {
             let found: Vec<SocketAddr> =
                 tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let none_found = found.is_empty();
-            let permitted: Vec<SocketAddr> = found
-                .into_iter()
-                .filter(|address| guard.permits(address.ip()))
-                .collect();
-            if permitted.is_empty() && !none_found {
-                return Err(ForbiddenAddress.into());
-            }
+            let permitted = permitted(&guard, found)?;
             Ok(Box::new(permitted.into_iter()) as Addrs)
         })
     }
+}
+
+/// Those addresses of a name that may be connected to; every new connection asks anew.
+fn permitted(
+    guard: &AddressGuard,
+    found: Vec<SocketAddr>,
+) -> Result<Vec<SocketAddr>, ForbiddenAddress> {
+    let none_found = found.is_empty();
+    let permitted: Vec<SocketAddr> = found
+        .into_iter()
+        .filter(|address| guard.permits(address.ip()))
+        .collect();
+    if permitted.is_empty() && !none_found {
+        return Err(ForbiddenAddress);
+    }
+    Ok(permitted)
 }
 
 fn is_public(address: IpAddr) -> bool {
@@ -125,6 +134,26 @@ mod tests {
             exceptions: Vec::new(),
         };
         guard.permits(address.parse().expect("an address"))
+    }
+
+    #[test]
+    fn a_name_whose_answer_changes_gains_nothing() {
+        let guard = AddressGuard {
+            allow_private: false,
+            exceptions: Vec::new(),
+        };
+        let answer = |addresses: &[&str]| -> Vec<SocketAddr> {
+            let parse = |address: &&str| address.parse().expect("an address");
+            addresses.iter().map(parse).collect()
+        };
+        let public = answer(&["93.184.215.14:80"]);
+        assert_eq!(permitted(&guard, public.clone()).ok(), Some(public.clone()));
+        for changed in [&["127.0.0.1:80"][..], &["[::1]:80", "10.0.0.1:80"]] {
+            assert!(permitted(&guard, answer(changed)).is_err(), "{changed:?}");
+        }
+        let mixed = answer(&["127.0.0.1:80", "93.184.215.14:80", "[::ffff:127.0.0.1]:80"]);
+        assert_eq!(permitted(&guard, mixed).ok(), Some(public));
+        assert!(permitted(&guard, Vec::new()).is_ok_and(|none| none.is_empty()));
     }
 
     #[test]
