@@ -113,6 +113,7 @@ export {
   type SenderParts,
   TimedAudioSender,
 } from "./voice/audio-sender.ts";
+export type { Bytes } from "./voice/byte-pump.ts";
 export type { CallStatistics } from "./voice/call-statistics.ts";
 export { type ConnectionEvents, VoiceConnection } from "./voice/connection.ts";
 export type { VoiceSessionState } from "./voice/connection-state.ts";
@@ -163,7 +164,7 @@ export {
   VoiceReceiver,
 } from "./voice/receive/voice-receiver.ts";
 export { SharedPlayer } from "./voice/shared-player.ts";
-export type { AudioSource, FrameSource } from "./voice/sources.ts";
+export type { AudioSource, FrameSource, StreamSource } from "./voice/sources.ts";
 export {
   type CreateUdp,
   UdpConnection,

@@ -19,7 +19,7 @@ function fakeEngine(): EngineLike {
     stats: () => ({
       flows: 0,
       pacers: [],
-      encoding: { complexityCap: 10, busyPermille: 0, lowered: 0 },
+      encoding: { complexityCap: 10, busyPermille: 0, lowered: 0, encoded: 0 },
       eventsDropped: 0,
     }),
     close: async () => undefined,

@@ -21,6 +21,20 @@ class FakeConnection {
   readonly spoken: number[] = [];
   readonly gateway = { setSpeaking: (flags: number): void => void this.spoken.push(flags) };
   readonly listeners = new Set<() => void>();
+  readonly starts = new Set<() => void>();
+  stopped = 0;
+  leader: unknown;
+  readonly player = {
+    stop: () => {
+      this.stopped += 1;
+    },
+    paused: false,
+    follow: (leader: unknown) => {
+      this.leader = leader;
+    },
+    on: (_: string, listener: () => void) => void this.starts.add(listener),
+    off: (_: string, listener: () => void) => void this.starts.delete(listener),
+  };
   subscribe = (stream: unknown): void => void this.subscriptions.push(stream);
   on = (_: string, listener: () => void): void => void this.listeners.add(listener);
   off = (_: string, listener: () => void): void => void this.listeners.delete(listener);
@@ -59,6 +73,10 @@ test("what plays is told to every connection, also to those that come later", (t
   stream.emit({ type: "drained" });
   t.deepEqual(ended, [[track, "finished"]]);
   t.deepEqual(early.fake.spoken, [1], "connections fall silent by themselves");
+  early.fake.player.paused = true;
+  shared.player.play({ kind: "file", path: "b.opus" });
+  t.deepEqual([early.fake.spoken, late.fake.spoken], [[1], [1, 1]], "who pauses says nothing");
+  t.is(early.fake.leader, shared.player);
 });
 
 test("who is removed or destroyed is minded no longer", (t) => {
@@ -73,6 +91,18 @@ test("who is removed or destroyed is minded no longer", (t) => {
   t.deepEqual(shared.connections, [kept.connection]);
   shared.player.play({ kind: "file", path: "a.opus" });
   t.deepEqual([removed.fake.spoken, destroyed.fake.spoken, kept.fake.spoken], [[], [], [1]]);
+});
+
+test("a connection whose own player starts something is let go, and can be added again", (t) => {
+  const { stream, shared, connect } = make();
+  const { fake, connection } = connect();
+  shared.add(connection);
+  t.is(fake.stopped, 1, "what it played makes way");
+  for (const listener of fake.starts) listener();
+  t.deepEqual(shared.connections, []);
+  t.deepEqual([fake.starts.size, fake.listeners.size], [0, 0]);
+  shared.add(connection);
+  t.deepEqual(fake.subscriptions, [stream, stream]);
 });
 
 test("close stops everything once", (t) => {

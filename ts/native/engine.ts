@@ -4,7 +4,7 @@ import { CadenzaError } from "../support/errors.ts";
 import { toFlowEvent } from "./events.ts";
 import { Flow, Stream } from "./flow.ts";
 import type { BindingEngine, BindingEvent } from "./generated/binding.js";
-import { loadBinding } from "./load.ts";
+import { startEngine } from "./start.ts";
 import type { EngineLike, EngineOptions, EngineStats, FlowEvent } from "./types.ts";
 import { unwrap } from "./unwrap.ts";
 
@@ -30,10 +30,12 @@ export class Engine implements EngineLike {
   readonly #flows = new Map<number, Owned>();
   #closed: Promise<void> | undefined;
 
-  /** @throws CadenzaError `native_addon_missing` when no addon fits this machine. */
+  /**
+   * @throws CadenzaError `invalid_argument` for an option that is unknown or out of its range,
+   * `native_addon_missing` when no addon fits this machine, `engine_start_failed` when the system gives no threads.
+   */
   constructor(options: EngineOptions = {}) {
-    const binding = loadBinding();
-    this.#native = new binding.BindingEngine(options, () => this.#dispatch());
+    this.#native = startEngine(options, () => this.#dispatch());
   }
 
   /** The engine of this process (per worker thread), started at the first call. */

@@ -99,11 +99,18 @@ export class Stream implements StreamLike {
 
   openPush(request: PushRequest): void {
     if (this.#closed) return;
-    const { track, pcm } = request;
+    const { track, pcm, file } = request;
     const encoder = { ...this.#encoder, ...request.encoder };
     this.#playing = encoder;
     const shape = pcm && { sampleType: "s16le", sampleRate: 48_000, channels: 2, ...pcm };
-    succeed(this.#native.openPush(this.#id, { track, encoder, ...(shape && { pcm: shape }) }));
+    succeed(
+      this.#native.openPush(this.#id, {
+        track,
+        encoder,
+        ...(file && { file }),
+        ...(shape && { pcm: shape }),
+      }),
+    );
   }
 
   pushFrames(frames: readonly Uint8Array[], end = false): number {
@@ -115,7 +122,7 @@ export class Stream implements StreamLike {
 
   pushBytes(bytes: Uint8Array, end = false): number {
     if (this.#closed) return 0;
-    const taken = this.#native.pushPcm(this.#id, bytes);
+    const taken = this.#native.pushBytes(this.#id, bytes);
     if (end && taken === bytes.length) this.endPush();
     return taken;
   }

@@ -25,6 +25,8 @@ export interface EncodingStats {
   busyPermille: number;
   /** Times the complexity was lowered because of load. */
   lowered: number;
+  /** Frames encoded since the start. What a shared player plays counts once. */
+  encoded: number;
 }
 
 /** The shape of pushed samples: little-endian and interleaved. */
@@ -43,7 +45,9 @@ export interface PushRequest {
   track: number;
   /** The shape of samples. Without it, 20 ms Opus packets are pushed, which are sent as they are. */
   pcm?: PcmShape;
-  /** For samples. */
+  /** Bytes of a file in any format that can be played are pushed; a range of source time. Not beside `pcm`. */
+  file?: { startMs?: number; endMs?: number };
+  /** For samples and files. */
   encoder?: EncoderOptions;
 }
 

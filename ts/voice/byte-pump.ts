@@ -17,7 +17,7 @@ export interface ByteQueue {
 /** One stream on its way into one track. It keeps one chunk at most. */
 export class BytePump {
   readonly #source: Bytes;
-  readonly #iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array>;
+  #iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array> | undefined;
   readonly #queue: ByteQueue;
   readonly #failed: (error: CadenzaError) => void;
   /** What the queue had no room for. */
@@ -28,8 +28,6 @@ export class BytePump {
   /** @param failed Told once when the stream fails; what was handed over is still played. */
   constructor(source: Bytes, queue: ByteQueue, failed: (error: CadenzaError) => void) {
     this.#source = source;
-    this.#iterator =
-      Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
     this.#queue = queue;
     this.#failed = failed;
   }
@@ -46,7 +44,11 @@ export class BytePump {
     this.#rest = undefined;
     // A stream that still waits for its next chunk would take note of `return` only then.
     if (isDestroyable(this.#source)) this.#source.destroy();
-    void Promise.resolve(this.#iterator.return?.()).catch(() => undefined);
+    try {
+      void Promise.resolve(this.#iterator?.return?.()).catch(() => undefined);
+    } catch {
+      // What a stream throws while it is told goodbye concerns nobody any more.
+    }
   }
 
   async #pump(): Promise<void> {
@@ -54,6 +56,7 @@ export class BytePump {
     this.#asking = true;
     try {
       while (this.#state === "running" && this.#handOver()) {
+        this.#iterator ??= iterate(this.#source);
         const { done, value } = await this.#iterator.next();
         if (this.#state !== "running") return;
         if (done) this.#end();
@@ -80,6 +83,12 @@ export class BytePump {
     this.#state = "ended";
     this.#queue.endPush();
   }
+}
+
+function iterate(source: Bytes): AsyncIterator<Uint8Array> | Iterator<Uint8Array> {
+  return Symbol.asyncIterator in source
+    ? source[Symbol.asyncIterator]()
+    : source[Symbol.iterator]();
 }
 
 function checkedChunk(chunk: unknown): Uint8Array {

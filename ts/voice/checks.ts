@@ -2,11 +2,14 @@
 
 import { EncryptionMode } from "../gateway/constants.ts";
 import { SpeakingFlags } from "../gateway/opcodes.ts";
+import type { EncoderOptions, PcmShape } from "../native/push.ts";
 import { CadenzaError } from "../support/errors.ts";
 import type { OpusFrameProvider, OpusFrameReceiver } from "./frames.ts";
 import type { PlayOptions } from "./player.ts";
 import type { AudioSource } from "./sources.ts";
 
+/** What an encoder can be told about the sound. */
+const SIGNALS: readonly unknown[] = ["auto", "music", "voice"];
 /** Bytes of every session key. */
 const KEY_BYTES = 32;
 
@@ -61,19 +64,35 @@ export function checkSource(source: AudioSource): void {
     case "frames":
       if (isObject(source.frames) && isIterable(source.frames)) return;
       return invalid("frames has to be iterable, or iterable asynchronously.");
+    case "stream":
+      return checkStream(source.stream);
+    case "pcm":
+      checkStream(source.stream);
+      return checkShape(source.format);
     default:
-      return invalid("The kind of a source is file, http, provider or frames.");
+      return invalid("The kind of a source is file, http, provider, frames, stream or pcm.");
   }
 }
 
 /** Where a track begins and ends, and how it is encoded. */
 export function checkPlayOptions(options: PlayOptions): void {
-  const { startMs, endMs, encoder = {} } = options;
+  const { startMs, endMs, encoder } = options;
   checkMs(startMs, "startMs");
   checkMs(endMs, "endMs");
   if (endMs !== undefined && endMs <= (startMs ?? 0)) invalid("endMs has to be after startMs.");
+  if (encoder !== undefined) checkEncoder(encoder);
+}
+
+/** Settings of an encoder; every one may be left out. */
+export function checkEncoder(encoder: EncoderOptions): void {
+  if (!isObject(encoder)) return invalid("Encoder settings are an object.");
+  const { fec, signal } = encoder;
   checkRange(encoder.bitrate, "encoder.bitrate", 6000, 510_000);
   checkRange(encoder.complexity, "encoder.complexity", 0, 10);
+  checkRange(encoder.expectedLossPercent, "encoder.expectedLossPercent", 0, 100);
+  if (fec !== undefined && typeof fec !== "boolean") invalid("encoder.fec is true or false.");
+  if (signal !== undefined && !SIGNALS.includes(signal))
+    invalid("encoder.signal is auto, music or voice.");
 }
 
 /** Mode and key of a session. */
@@ -85,6 +104,21 @@ export function checkSession(session: { mode: unknown; key: unknown }): void {
   const { key } = session;
   if (key instanceof Uint8Array && key.length === KEY_BYTES) return;
   invalid(`A session's key is a Uint8Array of ${KEY_BYTES} bytes.`);
+}
+
+function checkStream(stream: unknown): void {
+  if (isObject(stream) && isIterable(stream)) return;
+  invalid("stream has to be a stream, or something else that yields Uint8Arrays.");
+}
+
+function checkShape(format: PcmShape | undefined): void {
+  if (format === undefined) return;
+  if (!isObject(format)) return invalid("format is an object.");
+  const { sampleType } = format;
+  if (sampleType !== undefined && sampleType !== "s16le" && sampleType !== "f32le")
+    invalid("format.sampleType is s16le or f32le.");
+  checkRange(format.sampleRate, "format.sampleRate", 4000, 384_000);
+  checkRange(format.channels, "format.channels", 1, 8);
 }
 
 function checkRange(value: unknown, name: string, least: number, most: number): void {

@@ -1,6 +1,7 @@
 /** Pulls frames from a provider ahead of time and hands them to a call's native queue in batches. */
 
-import { OPUS_FRAME_MS } from "../gateway/constants.ts";
+import { OPUS_CHANNELS, OPUS_FRAME_MS, OPUS_SAMPLE_RATE_HZ } from "../gateway/constants.ts";
+import type { TrackInfo } from "../native/types.ts";
 import { CadenzaError } from "../support/errors.ts";
 import { checkedFrame, type OpusFrameProvider, type ProvidedFrame } from "./frames.ts";
 
@@ -21,6 +22,22 @@ export interface FramePumpEvents {
   failed(error: CadenzaError): void;
   /** Everything that was handed over has been played. */
   ended(): void;
+}
+
+/** What is known of frames that JavaScript gives. */
+export const FRAMES_INFO: TrackInfo = {
+  container: "frames",
+  codec: "opus",
+  passthrough: true,
+  sampleRate: OPUS_SAMPLE_RATE_HZ,
+  channels: OPUS_CHANNELS,
+};
+
+/** A track whose frames come from JavaScript. */
+export interface Frames {
+  track: number;
+  pump: FramePump;
+  failed: boolean;
 }
 
 /** Where frames go; a native flow fits. */

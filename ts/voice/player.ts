@@ -1,57 +1,19 @@
 /** The player of one call: what plays, where it is, what became of it. The sound itself is made in Rust. */
 
-import { OPUS_CHANNELS, OPUS_FRAME_MS, OPUS_SAMPLE_RATE_HZ } from "../gateway/constants.ts";
+import { OPUS_FRAME_MS } from "../gateway/constants.ts";
 import { type FilterSettings, type ResolvedFilters, resolveFilters } from "../native/filters.ts";
+import type { EncoderOptions } from "../native/push.ts";
 import type { StreamLike } from "../native/stream.ts";
-import type { FlowEvent, PlayRequest, StreamMetadata, TrackInfo } from "../native/types.ts";
+import type { FlowEvent } from "../native/types.ts";
 import { SafeEmitter } from "../support/emitter.ts";
 import { CadenzaError } from "../support/errors.ts";
-import { checkMs, checkPlayOptions, checkSource } from "./checks.ts";
-import { FramePump } from "./frame-pump.ts";
+import { checkEncoder, checkMs, checkPlayOptions, checkSource } from "./checks.ts";
+import { FRAMES_INFO, FramePump, type Frames } from "./frame-pump.ts";
 import type { OpusFrameProvider } from "./frames.ts";
+import type { PlayerEvents, PlayOptions, TrackEndReason } from "./player-types.ts";
 import { PushedTrack, type PushOptions } from "./pushed-track.ts";
-import { type AudioSource, isFrameSource, toProvider } from "./sources.ts";
-
-/** How a track ended. */
-export type TrackEndReason = "finished" | "stopped" | "replaced" | "failed";
-
-/** Options of {@link Player.play}. */
-export interface PlayOptions {
-  /** Where to begin, in milliseconds of source time. Default 0. */
-  startMs?: number;
-  /** Where to end, in milliseconds of source time. Default: the end of the source. */
-  endMs?: number;
-  /** Begins paused. Default false. */
-  paused?: boolean;
-  /** Opus encoder, for tracks that are not passed through. Default 128 000 bit/s at complexity 10. */
-  encoder?: { bitrate?: number; complexity?: number };
-}
-
-/** Events of a {@link Player}; `track` is the number that {@link Player.play} returned. */
-export type PlayerEvents = {
-  trackStart: [track: number, info: TrackInfo];
-  trackEnd: [track: number, reason: TrackEndReason];
-  trackError: [track: number, error: { code: string; message: string }];
-  trackStuck: [track: number, forMs: number];
-  /** The source says what it plays now, as radio streams do; after `trackStart`. */
-  trackMetadata: [track: number, metadata: StreamMetadata];
-};
-
-/** What is known of frames that JavaScript gives. */
-const FRAMES_INFO: TrackInfo = {
-  container: "frames",
-  codec: "opus",
-  passthrough: true,
-  sampleRate: OPUS_SAMPLE_RATE_HZ,
-  channels: OPUS_CHANNELS,
-};
-
-/** A track whose frames come from JavaScript. */
-interface Frames {
-  track: number;
-  pump: FramePump;
-  failed: boolean;
-}
+import { type AudioSource, isFrameSource, isStreamSource, toProvider } from "./sources.ts";
+import { StreamFeed } from "./stream-feed.ts";
 
 /** Plays one track at a time into one call. */
 export class Player extends SafeEmitter<PlayerEvents> {
@@ -65,16 +27,16 @@ export class Player extends SafeEmitter<PlayerEvents> {
   #volume = 1;
   /** The active track, where JavaScript gives its frames. */
   #frames: Frames | undefined;
-  /** The active track, where its sound is pushed. */
-  #pushed: PushedTrack | undefined;
+  /** The active track, where its bytes are handed over. */
+  #pushed: PushedTrack | StreamFeed | undefined;
+  /** Whose sound goes out here, while this one plays nothing of its own. */
+  #leader: Player | undefined;
+  /** The last track that was said to have failed. */
+  #failure = 0;
   /** The last track of the engine that made way for frames from JavaScript; its end says so. */
   #displaced: number | undefined;
 
-  /**
-   * Made by the connection; `speak` sends the speaking flags when they change.
-   *
-   * @internal
-   */
+  /** @internal Made by the connection; `speak` sends the speaking flags when they change. */
   constructor(flow: StreamLike, speak: (flags: number) => void) {
     super();
     this.#flow = flow;
@@ -121,7 +83,8 @@ export class Player extends SafeEmitter<PlayerEvents> {
    * Plays a source and returns the track's number. It replaces what plays; before the call is
    * connected the track waits at its start.
    *
-   * Frames from JavaScript are played as they are: of the options only `paused` concerns them.
+   * Frames from JavaScript are played as they are: of the options only `paused` concerns them. Samples have no
+   * place to begin or to end at but their own.
    *
    * @throws CadenzaError `invalid_argument` when the request cannot be understood. What is wrong with
    * the source itself comes as `trackError`.
@@ -133,12 +96,15 @@ export class Player extends SafeEmitter<PlayerEvents> {
     const track = this.#track + 1;
     this.#setPaused(paused);
     if (isFrameSource(source)) return this.#playFrames(track, toProvider(source));
-    const request: PlayRequest = { track, source, ...rest };
     if (!paused) this.#speak(1);
-    this.#flow.play(request);
-    const before = this.#frames;
-    this.#begin(track, options.startMs ?? 0, undefined);
-    if (before) this.#endFrames(before, "replaced");
+    let stream: StreamFeed | undefined;
+    if (isStreamSource(source)) {
+      const failed = (error: CadenzaError): void => this.#failed(track, error);
+      stream = new StreamFeed(this.#flow, track, source, rest, failed);
+    } else this.#flow.play({ track, source, ...rest });
+    this.#begin(track, options.startMs ?? 0, undefined, stream);
+    // At once: a stream that fails before anybody listens to it would end the process.
+    stream?.wanted();
     return track;
   }
 
@@ -154,15 +120,14 @@ export class Player extends SafeEmitter<PlayerEvents> {
     this.#flow.openPush({ track, ...request });
     this.#setPaused(false);
     this.#speak(1);
-    const before = this.#frames;
-    this.#begin(track, 0, undefined);
-    this.#pushed = new PushedTrack(track, this.#flow, () => this.#active === track, wanted);
-    if (before) this.#endFrames(before, "replaced");
-    return this.#pushed;
+    const pushed = new PushedTrack(track, this.#flow, () => this.#active === track, wanted);
+    this.#begin(track, 0, undefined, pushed);
+    return pushed;
   }
 
   /** Stops what plays. */
   stop(): void {
+    this.#pushed?.close();
     if (this.#active !== undefined) this.#flow.stop();
     if (this.#frames) this.#endFrames(this.#frames, "stopped");
   }
@@ -174,19 +139,19 @@ export class Player extends SafeEmitter<PlayerEvents> {
 
   /** Goes on where {@link Player.pause} stopped. */
   resume(): void {
-    if (this.#active !== undefined) this.#speak(1);
+    if (this.#sounds) this.#speak(1);
     this.#setPaused(false);
   }
 
   /**
    * Moves to a position in source time, in milliseconds.
    *
-   * @throws CadenzaError `not_seekable` for frames from JavaScript, `invalid_argument` for what is no number.
+   * @throws CadenzaError `not_seekable` for frames and streams from JavaScript, `invalid_argument` for what is no number.
    */
   seek(positionMs: number): void {
     checkMs(positionMs ?? Number.NaN, "A position", Number.NEGATIVE_INFINITY);
-    if (this.#frames) {
-      throw new CadenzaError("not_seekable", "Frames from JavaScript cannot be sought in.");
+    if (this.#frames || this.#pushed) {
+      throw new CadenzaError("not_seekable", "Sound from JavaScript cannot be sought in.");
     }
     if (this.#active !== undefined) this.#flow.seek(Math.max(0, positionMs));
   }
@@ -215,6 +180,22 @@ export class Player extends SafeEmitter<PlayerEvents> {
   }
 
   /**
+   * Changes encoder settings of this track and of those to come; those left out stay. Heard within half a second.
+   * Opus that passes through is not touched. Default: 128 000 bit/s at complexity 10, without FEC.
+   *
+   * @throws CadenzaError `invalid_argument` for a value out of its range; nothing was changed.
+   */
+  setEncoder(encoder: EncoderOptions): void {
+    checkEncoder(encoder);
+    this.#flow.setEncoder(encoder);
+  }
+
+  /** @internal What plays here is another player's, until there is none. */
+  follow(leader: Player | undefined): void {
+    this.#leader = leader;
+  }
+
+  /**
    * Takes the events of the native flow; called by the connection.
    *
    * @internal
@@ -226,10 +207,12 @@ export class Player extends SafeEmitter<PlayerEvents> {
       case "track_ended":
         return this.#end(event.track, event.reason);
       case "track_failed":
-        this.emit("trackError", event.track, { code: event.code, message: event.message });
+        this.#failed(event.track, event);
         return this.#end(event.track, "failed");
       case "track_stalled":
         return this.emit("trackStuck", event.track, event.forMs);
+      case "track_starved":
+        return this.emit("trackStarved", event.track);
       case "track_metadata":
         return this.emit("trackMetadata", event.track, event.metadata);
       case "frames_wanted":
@@ -241,8 +224,14 @@ export class Player extends SafeEmitter<PlayerEvents> {
 
   /** Five silence frames went out: nobody speaks here, unless a track of the engine is only waited for. */
   #onDrained(): void {
-    const waiting = this.#frames?.pump.drained() ?? this.#active !== undefined;
+    const waiting = this.#frames?.pump.drained() ?? this.#sounds;
     if (!waiting || this.#paused) this.#speak(0);
+  }
+
+  /** Whether something plays here, of its own or of the player that is followed. */
+  get #sounds(): boolean {
+    const { playing, paused } = this.#leader ?? { playing: false, paused: false };
+    return this.#active !== undefined || (playing && !paused);
   }
 
   #setPaused(paused: boolean): void {
@@ -250,17 +239,19 @@ export class Player extends SafeEmitter<PlayerEvents> {
     this.#flow.setPaused(paused);
   }
 
-  #begin(track: number, startMs: number, frames: Frames | undefined): void {
+  #begin(track: number, startMs: number, frames?: Frames, pushed?: PushedTrack | StreamFeed): void {
+    const before = this.#frames;
+    this.#pushed?.close();
+    this.#pushed = pushed;
     this.#track = track;
     this.#active = track;
     this.#startMs = startMs;
     this.#frames = frames;
-    this.#pushed = undefined;
+    if (before) this.#endFrames(before, "replaced");
   }
 
   #playFrames(track: number, provider: OpusFrameProvider): number {
-    const before = this.#frames;
-    if (!before && this.#active !== undefined) this.#displaced = this.#active;
+    if (!this.#frames && this.#active !== undefined) this.#displaced = this.#active;
     this.#flow.stop();
     const pump = new FramePump(provider, this.#flow, {
       started: () => this.emit("trackStart", track, FRAMES_INFO),
@@ -274,7 +265,6 @@ export class Player extends SafeEmitter<PlayerEvents> {
     });
     const frames: Frames = { track, pump, failed: false };
     this.#begin(track, 0, frames);
-    if (before) this.#endFrames(before, "replaced");
     pump.start();
     return track;
   }
@@ -287,7 +277,21 @@ export class Player extends SafeEmitter<PlayerEvents> {
 
   #end(track: number, reason: TrackEndReason): void {
     if (this.#active === track) this.#active = undefined;
-    const replaced = reason === "stopped" && this.#displaced === track;
-    this.emit("trackEnd", track, replaced ? "replaced" : reason);
+    let said = reason === "stopped" && this.#displaced === track ? "replaced" : reason;
+    if (this.#pushed?.track === track) {
+      if (this.#pushed.failed && reason === "finished") said = "failed";
+      this.#pushed.close();
+      this.#pushed = undefined;
+    }
+    this.emit("trackEnd", track, said);
+  }
+
+  /** Tells once what went wrong: a stream that breaks off may leave the engine half a file. */
+  #failed(track: number, { code, message }: { code: string; message: string }): void {
+    if (this.#failure === track) return;
+    this.#failure = track;
+    this.emit("trackError", track, { code, message });
   }
 }
+
+export type { PlayerEvents, PlayOptions, TrackEndReason };

@@ -15,6 +15,8 @@ export interface PushOptions {
 
 /** A pushed track. Once it has ended, nothing is taken any more. */
 export class PushedTrack {
+  /** Whoever pushes says what fails; the track itself never does. */
+  readonly failed = false;
   /** Its number, as in the player's events. */
   readonly track: number;
   /** Called by the player. */
@@ -43,6 +45,11 @@ export class PushedTrack {
   /** Hands samples over; returns how many bytes were taken, from the front. */
   pushBytes(bytes: Uint8Array): number {
     return this.#lives() ? this.#flow.pushBytes(bytes) : 0;
+  }
+
+  /** @internal Nothing is held that would have to be let go. */
+  close(): void {
+    return;
   }
 
   /** The track ends when what was handed over has been sent. */

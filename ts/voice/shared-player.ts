@@ -24,19 +24,36 @@ export class SharedPlayer {
     this.player = new Player(this.#stream, (flags) => this.#speak(flags));
   }
 
-  /** The connections that were added and not removed, nor destroyed. */
+  /** The connections that were added and not removed, nor destroyed, nor play something of their own. */
   get connections(): readonly VoiceConnection[] {
     return [...this.#listeners.keys()];
   }
 
-  /** Lets a connection play this; it ends what the connection's own player plays. */
+  /**
+   * Lets a connection play this; it ends what the connection's own player plays. Whatever that player plays
+   * later takes the call back, as {@link SharedPlayer.remove} does.
+   */
   add(connection: VoiceConnection): void {
     if (this.#closed || this.#listeners.has(connection)) return;
+    const { player } = connection;
+    // Frames that JavaScript still gives would take their place back.
+    player.stop();
     connection.subscribe(this.#stream);
-    const forget = (): void => void this.#listeners.delete(connection);
+    player.follow(this.player);
+    const forget = (): void => {
+      this.#listeners.delete(connection);
+      unmind();
+    };
+    const unmind = (): void => {
+      connection.off("destroyed", forget);
+      player.off("trackStart", forget);
+      player.follow(undefined);
+    };
     connection.on("destroyed", forget);
-    this.#listeners.set(connection, () => connection.off("destroyed", forget));
-    if (this.player.playing && !this.player.paused) connection.gateway.setSpeaking(1);
+    // Its own player has taken the call back.
+    player.on("trackStart", forget);
+    this.#listeners.set(connection, unmind);
+    if (this.player.playing && !this.player.paused) this.#speakOn(connection);
   }
 
   /** Lets a connection fall silent. Nothing happens when it was not added. */
@@ -65,6 +82,10 @@ export class SharedPlayer {
   /** Connections say themselves when they have fallen silent. */
   #speak(flags: number): void {
     if (flags === 0) return;
-    for (const connection of this.#listeners.keys()) connection.gateway.setSpeaking(flags);
+    for (const connection of this.#listeners.keys()) this.#speakOn(connection);
+  }
+
+  #speakOn({ player, gateway }: VoiceConnection): void {
+    if (!player.paused) gateway.setSpeaking(1);
   }
 }

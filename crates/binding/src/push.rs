@@ -6,6 +6,7 @@ use napi_derive::napi;
 
 use crate::binding_engine::BindingEngine;
 use crate::failure::{BindingFailure, outcome};
+use crate::options::millis;
 
 /// Settings of the Opus encoder; missing ones take the engine's defaults.
 #[napi(object)]
@@ -79,14 +80,25 @@ impl BindingPcmFormat {
     }
 }
 
+/// A file whose bytes are pushed.
+#[napi(object)]
+pub struct BindingPushedFile {
+    /// Where to begin, in milliseconds of source time.
+    pub start_ms: Option<f64>,
+    /// Where to end, in milliseconds of source time.
+    pub end_ms: Option<f64>,
+}
+
 /// A track whose sound is pushed.
 #[napi(object)]
 pub struct BindingPushRequest {
     /// Comes back in the track's events.
     pub track: u32,
-    /// The shape of samples; missing for Opus frames.
+    /// The shape of samples. With neither this nor `file`, Opus frames are pushed.
     pub pcm: Option<BindingPcmFormat>,
-    /// For samples.
+    /// The range of a file.
+    pub file: Option<BindingPushedFile>,
+    /// For samples and files.
     pub encoder: Option<BindingEncoder>,
 }
 
@@ -94,11 +106,17 @@ impl TryFrom<BindingPushRequest> for PushRequest {
     type Error = BindingFailure;
 
     fn try_from(request: BindingPushRequest) -> Result<Self, BindingFailure> {
-        let content = match request.pcm {
-            None => PushContent::Opus,
-            Some(pcm) => PushContent::Pcm {
+        let encoder = request.encoder.unwrap_or_default().settings()?;
+        let content = match (request.pcm, request.file) {
+            (None, None) => PushContent::Opus,
+            (Some(pcm), _) => PushContent::Pcm {
                 format: pcm.format()?,
-                encoder: request.encoder.unwrap_or_default().settings()?,
+                encoder,
+            },
+            (None, Some(file)) => PushContent::File {
+                start_ms: file.start_ms.map_or(0, millis),
+                end_ms: file.end_ms.map(millis),
+                encoder,
             },
         };
         Ok(Self {
@@ -119,10 +137,10 @@ impl BindingEngine {
         }
     }
 
-    /// Hands over samples; returns how many bytes were taken.
+    /// Hands over samples or bytes of a file; returns how many bytes were taken.
     #[napi]
-    pub fn push_pcm(&self, flow: u32, bytes: Uint8Array) -> u32 {
-        self.engine.push_pcm(flow, &bytes) as u32
+    pub fn push_bytes(&self, flow: u32, bytes: Uint8Array) -> u32 {
+        self.engine.push_bytes(flow, &bytes) as u32
     }
 
     /// Marks the end of what is pushed.

@@ -143,6 +143,8 @@ pub struct BindingEncodingStats {
     pub busy_permille: u32,
     /// Times the complexity was lowered because of load.
     pub lowered: f64,
+    /// Frames encoded since the start.
+    pub encoded: f64,
 }
 
 impl From<EncodingStats> for BindingEncodingStats {
@@ -151,6 +153,7 @@ impl From<EncodingStats> for BindingEncodingStats {
             complexity_cap: stats.complexity_cap,
             busy_permille: stats.busy_permille,
             lowered: stats.lowered as f64,
+            encoded: stats.encoded as f64,
         }
     }
 }

@@ -103,6 +103,15 @@ pub struct PushRequest {
 pub enum PushContent {
     /// Opus packets of 20 ms each, sent as they are.
     Opus,
+    /// A file in any format that can be played, from its first byte on. There is no way back in it.
+    File {
+        /// Where to begin, in milliseconds of source time; what lies before is read over.
+        start_ms: u64,
+        /// Where to end, in milliseconds of source time; `None` is the end of the file.
+        end_ms: Option<u64>,
+        /// For files that have to be encoded.
+        encoder: EncoderSettings,
+    },
     /// Samples, encoded on a decode worker.
     Pcm {
         /// Their shape.

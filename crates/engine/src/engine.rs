@@ -191,7 +191,7 @@ impl Engine {
             entry.track = Some(PlayingTrack::new(request.track, serial));
             entry.last_serial = Some(serial);
             entry.pushing = None;
-            entry.pcm = None;
+            entry.push = None;
             entry.depth = depth;
             Ok((serial, Arc::clone(&entry.shared.epoch), entry.filters))
         })?;

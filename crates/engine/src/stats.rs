@@ -51,6 +51,9 @@ pub struct EncodingStats {
     pub busy_permille: u32,
     /// Times the complexity was lowered because of load.
     pub lowered: u64,
+    /// Frames encoded since the start, those that were made again included. A stream that many calls
+    /// play counts once.
+    pub encoded: u64,
 }
 
 /// Counters of one sending thread.

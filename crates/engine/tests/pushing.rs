@@ -73,7 +73,7 @@ fn samples_are_encoded_and_played_to_their_end() {
     assert_eq!(wanted(&harness), 50);
     let pcm = cadenza_testkit::signal::sine(440.0, 0.5, 48_000, 2, 1_500);
     let bytes: Vec<u8> = pcm.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-    let taken = harness.engine.push_pcm(flow, &bytes);
+    let taken = harness.engine.push_bytes(flow, &bytes);
     assert_eq!(taken, 50 * FRAME_BYTES);
     harness.event("started", |event| {
         matches!(event, EngineEvent::TrackStarted { track: 6, info, .. }
@@ -81,7 +81,7 @@ fn samples_are_encoded_and_played_to_their_end() {
     });
     let mut rest = &bytes[taken..];
     wait_for("room for the rest", || {
-        rest = &rest[harness.engine.push_pcm(flow, rest)..];
+        rest = &rest[harness.engine.push_bytes(flow, rest)..];
         rest.is_empty().then_some(())
     });
     harness.engine.end_push(flow);
@@ -106,6 +106,38 @@ fn samples_are_encoded_and_played_to_their_end() {
             .all(|energy| (0.2..0.3).contains(energy)),
         "{energies:?}"
     );
+}
+
+#[test]
+fn a_file_is_pushed_byte_by_byte_and_passes_through() {
+    let server = Server::start();
+    let harness = Harness::start();
+    let flow = harness.connect(server.address(), 1, MODE, KEY);
+    let content = PushContent::File {
+        start_ms: 0,
+        end_ms: Some(500),
+        encoder: EncoderSettings::default(),
+    };
+    open(&harness, flow, 8, content).expect("the flow exists");
+    assert_eq!(wanted(&harness), 128 * 1024, "as many bytes as fit");
+    let path = "../audio/tests/fixtures/stereo-20ms.opus";
+    let bytes = std::fs::read(path).expect("the fixture is there");
+    for part in bytes.chunks(100) {
+        assert_eq!(harness.engine.push_bytes(flow, part), part.len());
+    }
+    harness.engine.end_push(flow);
+    harness.event("started", |event| {
+        matches!(event, EngineEvent::TrackStarted { track: 8, info, .. }
+            if info.container == "ogg" && info.passthrough && !info.seekable)
+    });
+    harness.event("finished", |event| is_end(event, 8, EndReason::Finished));
+    let heard = server.hear(31, &Opener::new(MODE, &KEY));
+    // The first packet's front is the encoder's lead-in, which is no time of the source.
+    let sounding = heard
+        .iter()
+        .filter(|packet| packet.payload != SILENCE_FRAME);
+    assert_eq!(sounding.count(), 26);
+    assert_eq!(harness.engine.stats().encoding.encoded, 0);
 }
 
 #[test]
@@ -172,12 +204,12 @@ fn whatever_replaces_a_pushed_track_ends_it_and_its_writers() {
     harness.event("replaced", |event| is_end(event, 2, EndReason::Replaced));
     assert_eq!(harness.engine.push_frames(flow, &[&[1; 10]]), 0);
     assert_eq!(
-        harness.engine.push_pcm(flow, &[0; FRAME_BYTES]),
+        harness.engine.push_bytes(flow, &[0; FRAME_BYTES]),
         FRAME_BYTES
     );
     open(&harness, flow, 4, PushContent::Opus).expect("the flow exists");
     harness.event("replaced", |event| is_end(event, 3, EndReason::Replaced));
-    assert_eq!(harness.engine.push_pcm(flow, &[0; FRAME_BYTES]), 0);
+    assert_eq!(harness.engine.push_bytes(flow, &[0; FRAME_BYTES]), 0);
     harness.engine.stop(flow);
     harness.event("stopped", |event| is_end(event, 4, EndReason::Stopped));
     let impossible = PushContent::Pcm {

@@ -26,6 +26,19 @@ impl RtpClock {
         }
     }
 
+    /// Where a frame that is due at `due_ns` would be due on a grid that lies at `offset_ns` in every
+    /// period of the clock. Its timestamp is the same there: the two are less than a period apart.
+    #[must_use]
+    pub fn moved(&self, due_ns: u64, offset_ns: u64) -> u64 {
+        let half = FRAME_NANOS / 2;
+        let periods = (due_ns.saturating_sub(self.origin_ns) + half) / FRAME_NANOS;
+        let nominal_ns = self.origin_ns + periods * FRAME_NANOS;
+        // Half a period before and after the nominal place all round to it.
+        let home_ns = nominal_ns % FRAME_NANOS;
+        let ahead = (offset_ns + 2 * FRAME_NANOS + half - home_ns) % FRAME_NANOS;
+        (nominal_ns + ahead).saturating_sub(half)
+    }
+
     /// The header of a packet whose place on the grid is `due_ns`.
     pub fn stamp(&mut self, due_ns: u64) -> RtpHeader {
         // Rounded to whole periods: a flow whose grid moved by less than one keeps to multiples of 960.
@@ -44,6 +57,25 @@ impl RtpClock {
 mod tests {
     use super::*;
     use crate::FRAME_SAMPLES;
+
+    #[test]
+    fn a_frame_keeps_its_timestamp_on_every_grid() {
+        const MILLI: u64 = FRAME_NANOS / 20;
+        let clock = RtpClock::new(Ssrc(1), Sequence(0), Timestamp(0), 1_007 * MILLI);
+        for from in 0..20 {
+            let due_ns = clock.moved((1_007 + 400) * MILLI, from * MILLI);
+            for to in 0..20 {
+                let moved_ns = clock.moved(due_ns, to * MILLI);
+                assert_eq!(moved_ns / MILLI % 20, to);
+                assert!(moved_ns.abs_diff(due_ns) < FRAME_NANOS, "{from} to {to}");
+                for periods in 0..3 {
+                    let later_ns = periods * FRAME_NANOS;
+                    let stamp = |at_ns: u64| clock.clone().stamp(at_ns + later_ns).timestamp;
+                    assert_eq!(stamp(moved_ns), stamp(due_ns), "{from} to {to}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn follows_the_clock_over_a_pause() {

@@ -61,8 +61,8 @@ export declare class BindingEngine {
   setVolume(flow: number, volume: number): BindingFailure | null
   /** Begins a track whose sound is pushed. */
   openPush(flow: number, request: BindingPushRequest): BindingFailure | null
-  /** Hands over samples; returns how many bytes were taken. */
-  pushPcm(flow: number, bytes: Uint8Array): number
+  /** Hands over samples or bytes of a file; returns how many bytes were taken. */
+  pushBytes(flow: number, bytes: Uint8Array): number
   /** Marks the end of what is pushed. */
   endPush(flow: number): void
   /** Changes the encoder of the track that plays. */
@@ -245,6 +245,8 @@ export interface BindingEncodingStats {
   busyPermille: number
   /** Times the complexity was lowered because of load. */
   lowered: number
+  /** Frames encoded since the start. */
+  encoded: number
 }
 
 /** Options of the engine; missing ones take the engine's defaults. */
@@ -463,13 +465,23 @@ export interface BindingPlayRequest {
   encoder?: BindingEncoder
 }
 
+/** A file whose bytes are pushed. */
+export interface BindingPushedFile {
+  /** Where to begin, in milliseconds of source time. */
+  startMs?: number
+  /** Where to end, in milliseconds of source time. */
+  endMs?: number
+}
+
 /** A track whose sound is pushed. */
 export interface BindingPushRequest {
   /** Comes back in the track's events. */
   track: number
-  /** The shape of samples; missing for Opus frames. */
+  /** The shape of samples. With neither this nor `file`, Opus frames are pushed. */
   pcm?: BindingPcmFormat
-  /** For samples. */
+  /** The range of a file. */
+  file?: BindingPushedFile
+  /** For samples and files. */
   encoder?: BindingEncoder
 }
 

@@ -11,7 +11,7 @@ use super::PlayingTrack;
 use crate::FlowId;
 use crate::addresses::TransportAddresses;
 use crate::dave::DaveEntry;
-use crate::feed::PcmWriter;
+use crate::feed::PushWriter;
 use crate::flow::{Broadcast, FlowShared, LOW_WATER};
 use crate::frame_queue::{FrameMeta, FrameProducer, MAX_FRAME_LEN, MAX_QUEUED_FRAMES, QueueDepth};
 use crate::stats::FlowStats;
@@ -38,8 +38,8 @@ pub(crate) struct FlowEntry {
     pub(crate) filters: FilterSettings,
     /// End-to-end encryption, once it was asked for.
     pub(crate) dave: Option<DaveEntry>,
-    /// The writing end of pushed samples.
-    pub(crate) pcm: Option<Arc<PcmWriter>>,
+    /// The writing end of pushed bytes.
+    pub(crate) push: Option<Arc<PushWriter>>,
     /// For a stream: its ring, and who reads it.
     pub(crate) stream: Option<Stream>,
     /// The stream that this call plays.
@@ -101,7 +101,7 @@ impl FlowEntry {
             pushing: None,
             filters: FilterSettings::default(),
             dave: None,
-            pcm: None,
+            push: None,
             stream: None,
             subscribed_to: None,
             frames_refused: AtomicU64::new(0),

@@ -249,7 +249,7 @@ impl Table {
             && std::mem::take(&mut entry.has_feed)
         {
             entry.pushing = None;
-            entry.pcm = None;
+            entry.push = None;
             pacer.send_always(Command::Clear { place: entry.place });
         }
     }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use cadenza_audio::{EncoderSettings, SAMPLE_RATE, TrackInfo};
+use cadenza_audio::{EncoderSettings, OpenOptions, SAMPLE_RATE, TrackInfo};
 
 use super::{Engine, install_feed};
 use crate::config::{PushContent, PushRequest};
 use crate::control::{PlayingTrack, Pushing, Table};
 use crate::event::{EndReason, EngineEvent};
-use crate::feed::{FeedHost, PcmWriter};
+use crate::feed::{FeedHost, PushedShape};
 use crate::flow::{Feed, FeedKind};
 use crate::frame_queue::{FrameConsumer, MAX_QUEUED_FRAMES, frame_queue};
 use crate::{EngineError, FlowId};
@@ -39,8 +39,8 @@ impl Engine {
             return Err(EngineError::InvalidFormat);
         }
         let (producer, queue) = frame_queue(self.queue_bytes);
-        match request.content {
-            PushContent::Opus => self.control.with(|table, events| {
+        let Some((shape, options)) = decoded(request.content) else {
+            return self.control.with(|table, events| {
                 let (former, _) = install_pushed(table, flow, request, queue, events)?;
                 cancel(feeds, flow, former);
                 let (entry, _) = table.flow(flow)?;
@@ -48,25 +48,23 @@ impl Engine {
                 let count = MAX_QUEUED_FRAMES as u32;
                 events.push(EngineEvent::FramesWanted { flow, count });
                 Ok(())
-            }),
-            PushContent::Pcm { format, encoder } => {
-                let (serial, epoch, filters) = self.control.with(|table, events| {
-                    let (_, serial) = install_pushed(table, flow, request, queue, events)?;
-                    let (entry, _) = table.flow(flow)?;
-                    entry.last_serial = Some(serial);
-                    Ok((serial, Arc::clone(&entry.shared.epoch), entry.filters))
-                })?;
-                // What the feed did before is over with this.
-                let sound = (format, encoder, filters);
-                let writer = feeds.open_pcm(flow, serial, sound, producer, epoch);
-                self.control.with(|table, events| {
-                    table.flow(flow)?.0.pcm = Some(Arc::new(writer));
-                    let count = PcmWriter::capacity_frames();
-                    events.push(EngineEvent::FramesWanted { flow, count });
-                    Ok(())
-                })
-            }
-        }
+            });
+        };
+        let (serial, epoch, filters) = self.control.with(|table, events| {
+            let (_, serial) = install_pushed(table, flow, request, queue, events)?;
+            let (entry, _) = table.flow(flow)?;
+            entry.last_serial = Some(serial);
+            Ok((serial, Arc::clone(&entry.shared.epoch), entry.filters))
+        })?;
+        // What the feed did before is over with this.
+        let sound = (shape, OpenOptions { filters, ..options });
+        let writer = feeds.open_pushed(flow, serial, sound, producer, epoch);
+        self.control.with(|table, events| {
+            let count = writer.capacity();
+            table.flow(flow)?.0.push = Some(Arc::new(writer));
+            events.push(EngineEvent::FramesWanted { flow, count });
+            Ok(())
+        })
     }
 
     /// Queues 20 ms Opus packets from outside; returns how many were taken, from the front.
@@ -100,12 +98,12 @@ impl Engine {
         })
     }
 
-    /// Offers samples to the track that [`open_push`](Self::open_push) began; returns how many bytes
-    /// were taken, from the front. At most one second waits to be encoded.
-    pub fn push_pcm(&self, flow: FlowId, bytes: &[u8]) -> usize {
+    /// Offers samples or bytes of a file to the track that [`open_push`](Self::open_push) began; returns how many bytes
+    /// were taken, from the front. At most one second of samples, or 128 KiB of a file, waits.
+    pub fn push_bytes(&self, flow: FlowId, bytes: &[u8]) -> usize {
         let writer = self.control.with(|table, _| {
             let (entry, _) = table.flow(flow).ok()?;
-            entry.pcm.clone()
+            entry.push.clone()
         });
         let Some(writer) = writer else { return 0 };
         let pushed = writer.push(bytes);
@@ -124,7 +122,7 @@ impl Engine {
                 return;
             };
             // The other ends see that nobody writes any more.
-            let (frames, samples) = (entry.pushing.take(), entry.pcm.take());
+            let (frames, samples) = (entry.pushing.take(), entry.push.take());
             if frames.is_some() || samples.is_some() {
                 table.poke(flow);
             }
@@ -156,6 +154,31 @@ impl Engine {
     }
 }
 
+/// How a decoder opens what is pushed; `None` for what needs none.
+fn decoded(content: PushContent) -> Option<(PushedShape, OpenOptions)> {
+    let plain = OpenOptions::default();
+    match content {
+        PushContent::Opus => None,
+        PushContent::Pcm { format, encoder } => Some((
+            PushedShape::Samples(format),
+            OpenOptions { encoder, ..plain },
+        )),
+        PushContent::File {
+            start_ms,
+            end_ms,
+            encoder,
+        } => {
+            let options = OpenOptions {
+                start_ms,
+                end_ms,
+                encoder,
+                ..plain
+            };
+            Some((PushedShape::File, options))
+        }
+    }
+}
+
 /// Lets the pacer play the queue as a new track; returns the serial of the feed before, and its own.
 fn install_pushed(
     table: &mut Table,
@@ -167,15 +190,21 @@ fn install_pushed(
     let serial = table.next_serial();
     let (kind, info) = match request.content {
         PushContent::Opus => (FeedKind::PushedTrack(serial), Some(PUSHED_OPUS)),
-        PushContent::Pcm { .. } => (FeedKind::PushedSamples(serial), None),
+        PushContent::File { .. } | PushContent::Pcm { .. } => {
+            (FeedKind::PushedSamples(serial), None)
+        }
+    };
+    let start_ms = match request.content {
+        PushContent::File { start_ms, .. } => start_ms,
+        PushContent::Opus | PushContent::Pcm { .. } => 0,
     };
     let depth = queue.depth();
-    install_feed(table, flow, Box::new(Feed::new(queue, kind, 0)))?;
+    install_feed(table, flow, Box::new(Feed::new(queue, kind, start_ms)))?;
     let (entry, _) = table.flow(flow)?;
     entry.end_track(flow, EndReason::Replaced, events);
     entry.track = Some(PlayingTrack::pushed(request.track, serial, info));
     entry.pushing = None;
-    entry.pcm = None;
+    entry.push = None;
     entry.depth = depth;
     Ok((entry.last_serial.take(), serial))
 }

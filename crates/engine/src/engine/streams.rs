@@ -44,7 +44,7 @@ impl Engine {
             let (entry, _) = table.flow(flow)?;
             entry.end_track(flow, EndReason::Replaced, events);
             entry.pushing = None;
-            entry.pcm = None;
+            entry.push = None;
             entry.depth = QueueDepth::default();
             entry.subscribed_to = Some(stream);
             cancel(feeds, flow, entry.last_serial.take());

@@ -33,6 +33,7 @@ pub(super) struct Effort {
     cap: AtomicU8,
     busy_permille: AtomicU32,
     lowered: AtomicU64,
+    encoded: AtomicU64,
     judge: Mutex<Judge>,
 }
 
@@ -52,6 +53,7 @@ impl Effort {
             cap: AtomicU8::new(FULL),
             busy_permille: AtomicU32::new(0),
             lowered: AtomicU64::new(0),
+            encoded: AtomicU64::new(0),
             judge: Mutex::new(Judge {
                 governor: Governor::default(),
                 stretch_began: now,
@@ -100,6 +102,11 @@ impl Effort {
         self.ran_short.store(true, Ordering::Relaxed);
     }
 
+    /// A frame was encoded.
+    pub(super) fn note_encoded(&self) {
+        self.encoded.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The complexity allowed at present.
     pub(super) fn cap(&self) -> u8 {
         self.cap.load(Ordering::Relaxed)
@@ -110,6 +117,7 @@ impl Effort {
             complexity_cap: self.cap(),
             busy_permille: self.busy_permille.load(Ordering::Relaxed),
             lowered: self.lowered.load(Ordering::Relaxed),
+            encoded: self.encoded.load(Ordering::Relaxed),
         }
     }
 }

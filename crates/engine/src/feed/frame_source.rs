@@ -2,11 +2,12 @@
 
 use cadenza_audio::filters::FilterSettings;
 use cadenza_audio::{
-    ByteSource, EncoderSettings, FrameInfo, MAX_OPUS_FRAME, OpenOptions, PcmFormat, ProbeHint,
-    Track, TrackInfo,
+    ByteSource, EncoderSettings, FrameInfo, MAX_OPUS_FRAME, OpenOptions, ProbeHint, Track,
+    TrackInfo,
 };
 
 use super::error::FeedError;
+use super::pushed::PushedShape;
 
 /// Hands out 20 ms Opus packets. `cadenza_audio::Track` is the implementation that plays.
 pub trait FrameSource: Send {
@@ -47,13 +48,17 @@ pub trait OpenFrames: Send + Sync {
     ) -> Result<Box<dyn FrameSource>, FeedError>;
 }
 
-/// Opens samples that have no container.
-pub(super) fn open_pcm(
+/// Opens what is handed over from outside.
+pub(super) fn open_pushed(
     bytes: Box<dyn ByteSource>,
-    format: PcmFormat,
+    shape: PushedShape,
+    opener: &dyn OpenFrames,
     options: &OpenOptions,
 ) -> Result<Box<dyn FrameSource>, FeedError> {
-    Ok(Box::new(Track::open_pcm(bytes, format, options)?))
+    match shape {
+        PushedShape::File => opener.open(bytes, &ProbeHint::default(), options),
+        PushedShape::Samples(format) => Ok(Box::new(Track::open_pcm(bytes, format, options)?)),
+    }
 }
 
 /// Opens sources with `cadenza-audio`.

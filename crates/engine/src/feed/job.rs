@@ -1,5 +1,6 @@
 //! One feed on its way from bytes to queued frames, advanced in short steps by whichever worker is free.
 
+mod encoding;
 mod revision;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,21 +19,14 @@ use super::pool::{Close as _, Pool};
 use super::pushed::{PushedPipe, PushedReader};
 use super::{FeedEvent, FeedId, file};
 use crate::frame_queue::{FrameMeta, FrameProducer};
+use encoding::LOW_QUEUE;
 pub(super) use revision::FilterChange;
 
 /// Frames per step; then another feed gets its turn.
 const BATCH: usize = 16;
-/// A decoder runs once this many bytes wait for it: more than nearly every frame of every format.
-const MANY_BYTES: usize = 16 * 1024;
-/// With few frames queued it also runs on this many: live streams come no faster than they play.
-const FEW_BYTES: usize = 4 * 1024;
-/// Queued frames below which that is so.
-const LOW_QUEUE: usize = 12;
 const FRAME: Duration = Duration::from_millis(20);
 /// How soon a feed looks again while frames wait that are to be passed over.
 const SOON: Duration = Duration::from_millis(8);
-/// Queued frames below which an encoded track that was ahead counts as about to run dry.
-const SHORT_QUEUE: usize = 5;
 /// How soon a feed that waits for a wake-up looks whether anybody still listens.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -162,6 +156,7 @@ impl Job {
                     None => return Ok(Next::Continue),
                 },
             };
+            self.count_encoded(pool);
             self.tell_metadata(pool);
             if !self.push(&frame) {
                 self.playback.held = Some(frame);
@@ -175,42 +170,6 @@ impl Job {
             }
         }
         Ok(Next::Continue)
-    }
-
-    /// Gives the encoder the settings wanted at present, within the effort that is allowed.
-    fn follow_encoder(&mut self, pool: &Pool) -> Result<(), FeedError> {
-        let effort = pool.effort();
-        let playback = &mut self.playback;
-        let encodes = !playback.passes || !self.options.filters.is_neutral();
-        if encodes && playback.was_ahead && self.producer.unplayed() < SHORT_QUEUE {
-            playback.was_ahead = false;
-            effort.note_short();
-        }
-        let mut settings = self.encoder.load();
-        settings.complexity = settings.complexity.min(effort.cap());
-        if playback.encoder == Some(settings) {
-            return Ok(());
-        }
-        playback.encoder = Some(settings);
-        match &mut playback.source {
-            Some(source) => contained(|| source.set_encoder(&settings)),
-            None => Ok(()),
-        }
-    }
-
-    /// Whether a decoder call will most likely not have to wait for bytes.
-    fn bytes_wait(&self) -> bool {
-        let http = match &self.origin {
-            Origin::Http(http) => http,
-            Origin::Pushed(pipe) => return pipe.ready(),
-            Origin::File(_) | Origin::Refused(_) => return true,
-        };
-        if self.playback.again > 1 {
-            return true;
-        }
-        // A queue about to run dry is worth the risk of a read that waits.
-        let urgent = self.playback.opened && self.producer.unplayed() < LOW_QUEUE;
-        http.pipe.ready(if urgent { FEW_BYTES } else { MANY_BYTES })
     }
 
     /// Opens the source, or its next part; `false` when there is nothing in that part.
@@ -242,8 +201,8 @@ impl Job {
                     feed: self.id,
                     track: self.track,
                 };
-                let format = pipe.format();
-                contained(|| frame_source::open_pcm(Box::new(bytes), format, &options))
+                let shape = pipe.shape();
+                contained(|| frame_source::open_pushed(Box::new(bytes), shape, &*opener, &options))
             }
         };
         let source = match opened {

@@ -47,14 +47,14 @@ use std::sync::{Arc, Weak};
 use std::{fmt, io};
 
 use cadenza_audio::filters::FilterSettings;
-use cadenza_audio::{EncoderSettings, OpenOptions, PcmFormat, TrackInfo};
+use cadenza_audio::{EncoderSettings, OpenOptions, TrackInfo};
 use crossbeam_channel::Sender;
 
 pub use config::FeedConfig;
 pub use error::{FeedError, code};
 pub use frame_source::{AudioTracks, FrameSource, OpenFrames};
 pub use http::{IcyFilter, IcyPiece};
-pub use pushed::{PcmWriter, Pushed};
+pub use pushed::{PushWriter, Pushed, PushedShape};
 
 use crate::frame_queue::{FrameProducer, Place};
 use crate::stats::EncodingStats;
@@ -158,13 +158,13 @@ pub enum FeedEvent {
         /// Its track.
         track: u32,
     },
-    /// Pushed samples are running low.
+    /// Pushed bytes are running low.
     Wanted {
         /// The feed.
         feed: FeedId,
         /// Its track.
         track: u32,
-        /// How many frames of 20 ms would fit.
+        /// How many frames of 20 ms, or bytes of a file, would fit.
         frames: u32,
     },
     /// The last frame is in the queue, and behind it an empty one that marks the end.
@@ -243,36 +243,33 @@ impl FeedHost {
         self.pool.insert(Box::new(job), load, pipe);
     }
 
-    /// Begins to fill `producer` from samples that the caller hands to the writer returned. What the
+    /// Begins to fill `producer` from bytes that the caller hands to the writer returned. What the
     /// feed did before is over; a seek has no meaning for such a feed.
-    pub fn open_pcm(
+    pub fn open_pushed(
         &self,
         feed: FeedId,
         track: u32,
-        (format, encoder, filters): (PcmFormat, EncoderSettings, FilterSettings),
+        (shape, options): (PushedShape, OpenOptions),
         producer: FrameProducer,
         epoch: Arc<AtomicU16>,
-    ) -> PcmWriter {
+    ) -> PushWriter {
         let load = self.pool.next_load();
-        let pipe = Arc::new(PushedPipe::new(format));
+        let pipe = Arc::new(PushedPipe::new(shape));
+        let encoder = Arc::new(LiveEncoder::new(&options.encoder));
         let job = Job {
             id: feed,
             track,
             origin: Origin::Pushed(Arc::clone(&pipe)),
-            options: OpenOptions {
-                encoder,
-                filters,
-                ..OpenOptions::default()
-            },
+            options,
             producer,
             epoch: epoch.load(Ordering::Acquire),
             cancelled: Arc::new(AtomicBool::new(false)),
-            encoder: Arc::new(LiveEncoder::new(&encoder)),
+            encoder,
             playback: Playback::default(),
         };
         let closing: Arc<dyn Close> = Arc::clone(&pipe) as _;
         self.pool.insert(Box::new(job), load, Some(closing));
-        PcmWriter::new(pipe, Arc::downgrade(&self.pool), feed, load)
+        PushWriter::new(pipe, Arc::downgrade(&self.pool), feed, load)
     }
 
     /// Changes the encoder of the feed's track, from its next frames on: half a second of sound is

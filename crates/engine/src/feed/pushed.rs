@@ -9,13 +9,48 @@ use cadenza_audio::{ByteSource, PcmFormat};
 use super::pool::{Close, Pool};
 use super::{FeedEvent, FeedId};
 
-/// Frames (20 ms each) that a pipe holds.
+/// Frames (20 ms each) of samples that a pipe holds; more are asked for below half of them.
 const HELD_FRAMES: usize = 50;
-/// Held frames below which more are asked for.
-const LOW_FRAMES: usize = 25;
+/// Bytes of a file that a pipe holds; more are asked for below half of them.
+const HELD_BYTES: usize = 128 * 1024;
+
+/// What is handed over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PushedShape {
+    /// Samples of this shape.
+    Samples(PcmFormat),
+    /// A file in any format that can be played.
+    File,
+}
+
+impl PushedShape {
+    /// Bytes that are asked for, counted and taken together.
+    fn unit(self) -> usize {
+        match self {
+            PushedShape::Samples(format) => format.frame_bytes(),
+            PushedShape::File => 1,
+        }
+    }
+
+    /// Units that are held.
+    fn held(self) -> usize {
+        match self {
+            PushedShape::Samples(_) => HELD_FRAMES,
+            PushedShape::File => HELD_BYTES,
+        }
+    }
+
+    /// Bytes that are not to be taken apart.
+    fn whole(self) -> usize {
+        match self {
+            PushedShape::Samples(format) => format.sample_bytes(),
+            PushedShape::File => 1,
+        }
+    }
+}
 
 /// The caller's end of a pushed stream. Dropping it marks the end of the stream.
-pub struct PcmWriter {
+pub struct PushWriter {
     pipe: Arc<PushedPipe>,
     pool: Weak<Pool>,
     feed: FeedId,
@@ -27,14 +62,14 @@ pub struct PcmWriter {
 pub struct Pushed {
     /// Bytes taken, from the front: always whole samples of every channel unless all were taken.
     pub taken: usize,
-    /// Frames of 20 ms that are wanted at once, because little waits.
+    /// Frames of 20 ms, or bytes of a file, that are wanted at once, because little waits.
     pub wanted: Option<u32>,
 }
 
 pub(super) struct PushedPipe {
     state: Mutex<State>,
     readable: Condvar,
-    format: PcmFormat,
+    shape: PushedShape,
 }
 
 #[derive(Default)]
@@ -48,14 +83,14 @@ struct State {
     wake_wanted: bool,
 }
 
-impl PcmWriter {
+impl PushWriter {
     pub(super) fn new(
         pipe: Arc<PushedPipe>,
         pool: Weak<Pool>,
         feed: FeedId,
         load: u64,
-    ) -> PcmWriter {
-        PcmWriter {
+    ) -> PushWriter {
+        PushWriter {
             pipe,
             pool,
             feed,
@@ -63,16 +98,16 @@ impl PcmWriter {
         }
     }
 
-    /// Offers samples; never waits. What finds no room is to be offered again.
+    /// Offers bytes; never waits. What finds no room is to be offered again.
     pub fn push(&self, bytes: &[u8]) -> Pushed {
         let pushed = self.pipe.push(bytes);
         self.wake();
         pushed
     }
 
-    /// Frames of 20 ms that a new stream takes at once.
-    pub fn capacity_frames() -> u32 {
-        HELD_FRAMES as u32
+    /// Frames of 20 ms, or bytes of a file, that a new stream takes at once.
+    pub fn capacity(&self) -> u32 {
+        self.pipe.shape.held() as u32
     }
 
     fn wake(&self) {
@@ -83,7 +118,7 @@ impl PcmWriter {
     }
 }
 
-impl Drop for PcmWriter {
+impl Drop for PushWriter {
     fn drop(&mut self) {
         self.pipe.lock().ended = true;
         self.pipe.readable.notify_all();
@@ -92,23 +127,28 @@ impl Drop for PcmWriter {
 }
 
 impl PushedPipe {
-    pub(super) fn new(format: PcmFormat) -> PushedPipe {
+    pub(super) fn new(shape: PushedShape) -> PushedPipe {
         PushedPipe {
             state: Mutex::default(),
             readable: Condvar::new(),
-            format,
+            shape,
         }
     }
 
-    pub(super) fn format(&self) -> PcmFormat {
-        self.format
+    pub(super) fn shape(&self) -> PushedShape {
+        self.shape
     }
 
-    /// Whether a frame can be made without waiting. If not, the next push wakes the decoder.
-    pub(super) fn ready(&self) -> bool {
+    /// Whether a frame can be made without waiting, for which a file needs so many bytes. If not, a
+    /// later push wakes the decoder.
+    pub(super) fn ready(&self, of_file: usize) -> bool {
         let mut state = self.lock();
-        // The resampler holds a little back, so that one frame may take more than 20 ms.
-        let enough = state.data.len() >= 2 * self.format.frame_bytes();
+        let needed = match self.shape {
+            // The resampler holds a little back, so that one frame may take more than 20 ms.
+            PushedShape::Samples(format) => 2 * format.frame_bytes(),
+            PushedShape::File => of_file,
+        };
+        let enough = state.data.len() >= needed;
         let ready = enough || state.ended || state.closed;
         state.wake_wanted = !ready;
         ready
@@ -122,10 +162,10 @@ impl PushedPipe {
                 wanted: None,
             };
         }
-        let room = (HELD_FRAMES * self.format.frame_bytes()).saturating_sub(state.data.len());
+        let room = (self.shape.held() * self.shape.unit()).saturating_sub(state.data.len());
         let taken = match bytes.len() {
             len if len <= room => len,
-            _ => room - room % self.format.sample_bytes(),
+            _ => room - room % self.shape.whole(),
         };
         state.data.extend(&bytes[..taken]);
         let wanted = self.room_if_low(&state);
@@ -160,9 +200,9 @@ impl PushedPipe {
     }
 
     fn room_if_low(&self, state: &State) -> Option<u32> {
-        let held = state.data.len() / self.format.frame_bytes();
-        let low = held < LOW_FRAMES && !state.ended && !state.closed;
-        low.then_some((HELD_FRAMES - held) as u32)
+        let (held, most) = (state.data.len() / self.shape.unit(), self.shape.held());
+        let low = held < most / 2 && !state.ended && !state.closed;
+        low.then_some((most - held) as u32)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -251,7 +291,7 @@ mod tests {
     use super::*;
 
     fn pipe() -> PushedPipe {
-        PushedPipe::new(PcmFormat::default())
+        PushedPipe::new(PushedShape::Samples(PcmFormat::default()))
     }
 
     #[test]
@@ -284,12 +324,22 @@ mod tests {
     }
 
     #[test]
+    fn of_a_file_it_takes_any_bytes_and_asks_for_bytes() {
+        let pipe = PushedPipe::new(PushedShape::File);
+        assert_eq!(pipe.push(&[1; 3]).wanted, Some(HELD_BYTES as u32 - 3));
+        assert!(!pipe.ready(4) && pipe.ready(3));
+        let pushed = pipe.push(&vec![1; HELD_BYTES]);
+        assert_eq!((pushed.taken, pushed.wanted), (HELD_BYTES - 3, None));
+        assert_eq!(pipe.push(&[1]).taken, 0);
+    }
+
+    #[test]
     fn the_end_comes_after_the_last_byte_and_close_at_once() {
         let pipe = pipe();
-        assert!(!pipe.ready());
+        assert!(!pipe.ready(1));
         pipe.push(&[3; 10]);
         pipe.lock().ended = true;
-        assert!(pipe.ready());
+        assert!(pipe.ready(1));
         let mut out = [0; 64];
         assert!(matches!(pipe.read(&mut out), Ok(10)));
         assert!(matches!(pipe.read(&mut out), Ok(0)));

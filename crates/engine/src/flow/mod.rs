@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use cadenza_dave::FrameSession;
+use cadenza_proto::FRAME_NANOS;
 use cadenza_proto::schedule::SendSchedule;
 use cadenza_proto::silence::SilenceTail;
 
@@ -168,6 +169,24 @@ impl<H> Flow<H> {
             outlet.set_active(true);
             self.pending.woke = true;
         }
+    }
+
+    /// When the next frame would be due in a slot that lies at `offset_ns` in every period.
+    pub(crate) fn due_in_slot(&self, offset_ns: u64) -> u64 {
+        let due_ns = self.schedule.next_due();
+        let bound = self
+            .session
+            .as_ref()
+            .and_then(|s| s.moved(due_ns, offset_ns));
+        bound.unwrap_or_else(|| {
+            let ahead = (offset_ns + FRAME_NANOS - due_ns % FRAME_NANOS) % FRAME_NANOS;
+            due_ns + ahead
+        })
+    }
+
+    /// Goes on at another place of the period, with the frame that would have been next.
+    pub(crate) fn go_on_at(&mut self, due_ns: u64) {
+        self.schedule = SendSchedule::new(due_ns);
     }
 
     /// The flow has left the wheel.

@@ -50,6 +50,11 @@ impl Session {
         }
     }
 
+    /// As [`RtpClock::moved`]; before the first packet nothing binds a frame to its place.
+    pub(crate) fn moved(&self, due_ns: u64, offset_ns: u64) -> Option<u64> {
+        Some(self.rtp.as_ref()?.moved(due_ns, offset_ns))
+    }
+
     /// Writes the datagram for `payload`, due at `due_ns`, to `out` and returns its length.
     pub(crate) fn seal(
         &mut self,

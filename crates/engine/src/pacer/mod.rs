@@ -175,6 +175,7 @@ impl<C: Clock, S: PacketSink> Pacer<C, S> {
         let from_ms = self.cursor_ms.max((now_ms + 1).saturating_sub(SLOTS));
         for ms in from_ms..=now_ms {
             self.serve_slot(slot_of(ms));
+            self.regroup(slot_of(ms), ms);
         }
         self.cursor_ms = self.cursor_ms.max(now_ms + 1);
     }
@@ -200,6 +201,31 @@ impl<C: Clock, S: PacketSink> Pacer<C, S> {
             } else {
                 // Another flow moves to this index, so it stays.
                 self.take_off_wheel(index);
+            }
+        }
+    }
+
+    /// Moves a flow out of a slot that so few flows do not need, if it was served there at `ms`.
+    fn regroup(&mut self, slot: u8, ms: u64) {
+        let Some(index) = self.wheel.surplus(slot) else {
+            return;
+        };
+        let target = self.wheel.least_loaded();
+        let Some(seat) = &self.flows[index as usize] else {
+            return;
+        };
+        let due_ns = seat.flow.due_in_slot(u64::from(target) * SLOT_NS);
+        // Later slots of this round are still to be served, earlier ones have been.
+        if due_ns <= ms * SLOT_NS {
+            return;
+        }
+        self.unseat(index);
+        let place = self.wheel.place_in(target, index);
+        let place = place.or_else(|| self.wheel.place_in(slot, index));
+        if let Some(seat) = &mut self.flows[index as usize] {
+            seat.place = place;
+            if place.is_some_and(|place| place.slot == target) {
+                seat.flow.go_on_at(due_ns);
             }
         }
     }

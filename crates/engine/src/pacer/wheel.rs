@@ -1,7 +1,8 @@
 //! The 20 ms period as a wheel of 1 ms slots, over which a pacer spreads its flows.
 //!
 //! A flow takes the least loaded slot when it becomes active and keeps it while it stays active. With
-//! few flows only a few slots are used, because each one in use costs a wake-up per period.
+//! few flows only a few slots are used, because each one in use costs a wake-up per period. When flows
+//! leave, those that sit in slots no longer needed are moved together, one per slot and period.
 
 /// Slots in a period.
 pub(super) const SLOTS: u64 = 20;
@@ -45,18 +46,31 @@ impl Wheel {
 
     /// Puts a flow into the least loaded slot in use.
     pub(super) fn place(&mut self, flow: u32) -> Place {
-        let in_use = (self.live / FLOWS_PER_SLOT + 1).min(ORDER.len());
-        let mut slot = ORDER[0];
-        for candidate in &ORDER[..in_use] {
-            if self.flows(*candidate).len() < self.flows(slot).len() {
-                slot = *candidate;
-            }
-        }
+        let slot = self.least_loaded();
         let flows = &mut self.slots[usize::from(slot)];
         let at = flows.len() as u32;
         flows.push(flow);
         self.live += 1;
         Place { slot, at }
+    }
+
+    /// The slot in use that holds the fewest flows.
+    pub(super) fn least_loaded(&self) -> u8 {
+        let mut slot = ORDER[0];
+        for candidate in &ORDER[..slots_for(self.live)] {
+            if self.flows(*candidate).len() < self.flows(slot).len() {
+                slot = *candidate;
+            }
+        }
+        slot
+    }
+
+    /// A flow of a slot that so few flows do not need. One slot more than they need is left to them, so
+    /// that a call that comes and goes moves no others.
+    pub(super) fn surplus(&self, slot: u8) -> Option<u32> {
+        let flow = *self.flows(slot).first()?;
+        let kept = slots_for(self.live + FLOWS_PER_SLOT);
+        (!ORDER[..kept].contains(&slot)).then_some(flow)
     }
 
     /// Puts a flow into a certain slot, unless that holds as many as were reserved for it.
@@ -95,6 +109,11 @@ impl Wheel {
     }
 }
 
+/// How many slots are in use for so many flows.
+fn slots_for(live: usize) -> usize {
+    (live / FLOWS_PER_SLOT + 1).min(ORDER.len())
+}
+
 /// The slot served at a millisecond of the pacer's clock.
 pub(super) fn slot_of(ms: u64) -> u8 {
     (ms % SLOTS) as u8
@@ -121,6 +140,42 @@ mod tests {
         for slot in 0..SLOTS as u8 {
             assert_eq!(wheel.flows(slot).len(), 50, "slot {slot}");
         }
+    }
+
+    #[test]
+    fn slots_that_few_flows_do_not_need_give_them_up() {
+        let mut wheel = Wheel::new(1_000);
+        let mut places: Vec<Option<Place>> = vec![None; 400];
+        for (flow, place) in places.iter_mut().enumerate() {
+            *place = Some(wheel.place(flow as u32));
+        }
+        assert!((0..SLOTS as u8).all(|slot| wheel.surplus(slot).is_none()));
+        for flow in 0..392 {
+            let place = places[flow].take().expect("it was placed");
+            if let Some(moved) = wheel.remove(place) {
+                places[moved as usize] = Some(place);
+            }
+        }
+        let held = |wheel: &Wheel| {
+            let slots = 0..SLOTS as u8;
+            slots.filter(|slot| !wheel.flows(*slot).is_empty()).count()
+        };
+        assert_eq!(held(&wheel), 8, "each of the last flows sits alone");
+        for _ in 0..2 {
+            for slot in 0..SLOTS as u8 {
+                let Some(flow) = wheel.surplus(slot) else {
+                    continue;
+                };
+                let place = places[flow as usize].take().expect("it sits there");
+                if let Some(moved) = wheel.remove(place) {
+                    places[moved as usize] = Some(place);
+                }
+                let target = wheel.least_loaded();
+                places[flow as usize] = wheel.place_in(target, flow);
+            }
+        }
+        assert!(held(&wheel) <= 3, "{} slots for 8 flows", held(&wheel));
+        assert_eq!(wheel.live(), 8);
     }
 
     #[test]
