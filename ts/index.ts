@@ -142,6 +142,7 @@ export {
   type PlayOptions,
   type TrackEndReason,
 } from "./voice/player.ts";
+export { PushedTrack, type PushOptions } from "./voice/pushed-track.ts";
 export type { JoinOptions } from "./voice/ready.ts";
 export { UserAudioStream, type UserStreamOptions } from "./voice/receive/audio-stream.ts";
 export {

@@ -19,12 +19,20 @@ export class PushedTrack {
   readonly failed = false;
   /** Its number, as in the player's events. */
   readonly track: number;
-  /** Called by the player. */
+  /**
+   * Called by the player.
+   *
+   * @internal
+   */
   readonly wanted: (frames: number) => void;
   readonly #flow: StreamLike;
   readonly #lives: () => boolean;
 
-  /** Made by `Player.push`. */
+  /**
+   * Made by `Player.push`.
+   *
+   * @internal
+   */
   constructor(
     track: number,
     flow: StreamLike,
