@@ -117,6 +117,32 @@ fn flows_that_change_their_pacer_leave_the_allocator_alone() {
 }
 
 #[test]
+fn calls_that_move_together_leave_the_allocator_alone() {
+    let mut bench = Bench::new(400);
+    bench.pacer.sink().counting_only.set(true);
+    let mut producers: Vec<FrameProducer> = (0..320)
+        .map(|_| {
+            let flow = bench.flow();
+            bench.play(flow, flow)
+        })
+        .collect();
+    let mut touched = 0;
+    for round in 0..60 {
+        for producer in &mut producers {
+            fill(producer, &[1; 160], 0);
+        }
+        if round == 20 {
+            for place in 0..312 {
+                bench.command(Command::Clear { place });
+            }
+        }
+        touched += touched_while(|| bench.run(PERIOD));
+    }
+    assert_eq!(touched, 0, "allocations and frees inside ticks");
+    assert_eq!(bench.pacer.active_flows(), 8);
+}
+
+#[test]
 fn the_counting_allocator_sees_what_it_should() {
     assert_eq!(
         touched_while(|| drop(std::hint::black_box(Box::new([1_u8; 100])))),
