@@ -194,9 +194,8 @@ fn keys_that_found_no_room_are_not_said_in_the_next_session() {
     bench.fill_pacer();
     bench.transition(5, 0);
     bench.job(Job::Close { life: 1 });
-    bench.open(1);
     bench.take_commands();
-    bench.wait(SECOND);
+    bench.open(1);
     assert!(
         bench
             .frames_commands()
