@@ -43,7 +43,12 @@ impl BindingEngine {
         let engine = Engine::start(options.into(), on_events)
             .map_err(|error| napi::Error::from_reason(format!("{}: {error}", error.code())))?;
         let engine = Arc::new(engine);
-        env.add_env_cleanup_hook(Arc::clone(&engine), |engine| engine.shutdown())?;
+        // The environment's end stops the engine; until then it lives only as long as JavaScript holds it.
+        env.add_env_cleanup_hook(Arc::downgrade(&engine), |engine| {
+            if let Some(engine) = engine.upgrade() {
+                engine.shutdown();
+            }
+        })?;
         Ok(Self { engine })
     }
 

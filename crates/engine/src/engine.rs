@@ -278,7 +278,7 @@ impl Engine {
     }
 
     /// Ends everything: joins every thread and closes every socket. Later calls fail or do nothing.
-    /// Idempotent; a second caller waits for the first.
+    /// Idempotent; a second caller waits for the first. The `wake` given at the start is dropped.
     pub fn shutdown(&self) {
         self.control.close();
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
@@ -290,6 +290,7 @@ impl Engine {
         if let Some(threads) = threads.take() {
             threads.stop();
         }
+        self.control.events.hush();
     }
 
     pub(crate) fn receive(&self) -> &ReceiveHost {

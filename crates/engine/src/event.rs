@@ -148,7 +148,7 @@ pub(crate) struct EventQueue {
     dropped: AtomicU64,
     /// Set while a wake-up is owed or was given and not yet answered by a drain.
     wake_given: AtomicBool,
-    wake: Wake,
+    wake: Mutex<Option<Wake>>,
 }
 
 impl EventQueue {
@@ -158,7 +158,7 @@ impl EventQueue {
             capacity,
             dropped: AtomicU64::new(0),
             wake_given: AtomicBool::new(false),
-            wake,
+            wake: Mutex::new(Some(wake)),
         }
     }
 
@@ -177,8 +177,16 @@ impl EventQueue {
     pub(crate) fn notify(&self) {
         let owed = !self.waiting().is_empty();
         if owed && !self.wake_given.swap(true, Ordering::SeqCst) {
-            (self.wake)();
+            let wake = self.wake().clone();
+            if let Some(wake) = wake {
+                wake();
+            }
         }
+    }
+
+    /// Wakes nobody any more and lets go of what the reader gave for it. Events can still be drained.
+    pub(crate) fn hush(&self) {
+        *self.wake() = None;
     }
 
     /// Moves up to `max` events to `out`. What is left over causes another wake-up.
@@ -193,6 +201,10 @@ impl EventQueue {
 
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+
+    fn wake(&self) -> MutexGuard<'_, Option<Wake>> {
+        self.wake.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A panic elsewhere cannot leave the queue half changed, so poisoning means nothing here.
@@ -233,6 +245,17 @@ mod tests {
         push(&queue, 5);
         assert_eq!(queue.dropped(), 3);
         drain(&queue, 8, 2);
+    }
+
+    #[test]
+    fn a_hushed_queue_lets_go_of_its_reader_and_keeps_events() {
+        let (queue, wakes) = queue(8);
+        push(&queue, 1);
+        queue.hush();
+        assert_eq!(Arc::strong_count(&wakes), 1);
+        push(&queue, 1);
+        drain(&queue, 8, 2);
+        assert_eq!(wakes.load(Ordering::SeqCst), 1);
     }
 
     fn queue(capacity: usize) -> (EventQueue, Arc<AtomicUsize>) {
