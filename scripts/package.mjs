@@ -57,7 +57,10 @@ function stagePlatforms(artifacts) {
 function fillPlatform(folder, addon) {
   const bytes = readFileSync(addon);
   if (bytes.length >= MAX_ADDON_BYTES) {
-    fail(`${basename(addon)} has ${bytes.length} bytes; the limit is ${MAX_ADDON_BYTES}.`);
+    fail(
+      `${basename(addon)} has ${bytes.length} bytes; the limit is ${MAX_ADDON_BYTES}. ` +
+        "If it was built with CADENZA_ADDON_PROFILE=dev, run `npm run build:native`.",
+    );
   }
   cpSync(addon, join(folder, basename(addon)));
   cpSync(join(root, "LICENSE"), join(folder, "LICENSE"));

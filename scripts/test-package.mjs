@@ -1,5 +1,9 @@
 // `npm run test:package`: packs what is published and uses it as a stranger would, in an empty folder, without a
 // compiler on PATH, on every Node the package promises. Prints `N passed, N failed` at the end.
+//
+//   node scripts/test-package.mjs [--this-node]
+//
+// With --this-node on the Node that runs it alone. CADENZA_PACKAGES names a folder with packages to test instead.
 
 import { spawnSync } from "node:child_process";
 import {
@@ -12,7 +16,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { root, run } from "./prepare.mjs";
 
 /** The oldest promised, and the newest of every line since; from the npm registry, which carries Node's programs. */
@@ -27,7 +31,7 @@ if (`${process.platform}-${process.arch}` !== PLATFORM) {
 }
 
 const totals = { passed: 0, failed: 0 };
-const packages = process.env.CADENZA_PACKAGES ?? join(root, "packages");
+const packages = resolve(process.env.CADENZA_PACKAGES ?? join(root, "packages"));
 if (!process.env.CADENZA_PACKAGES) run(process.execPath, [join(root, "scripts/package.mjs")]);
 const tarballs = readdirSync(packages).filter((name) => name.endsWith(".tgz"));
 const main = join(packages, tarballs.find((name) => /^cadenza-\d/.test(name)) ?? "");
@@ -35,7 +39,8 @@ const addon = join(packages, tarballs.find((name) => name.startsWith(`cadenza-${
 const home = mkdtempSync(join(tmpdir(), "cadenza-package-"));
 try {
   checkShape();
-  const nodes = fetchNodes();
+  const here = { version: process.versions.node, program: process.execPath };
+  const nodes = process.argv.includes("--this-node") ? [here] : fetchNodes();
   const bin = toolsOnly();
   checkInstalled(nodes, bin);
   checkMissing(bin);
