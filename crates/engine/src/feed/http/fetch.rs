@@ -77,6 +77,9 @@ pub(super) struct Fetched {
 
 impl Fetcher {
     pub(super) fn new(config: &FeedConfig) -> Result<Fetcher, FeedError> {
+        // TLS has a small provider of its own: with aws-lc, which seals packets, everything that handshakes may need would
+        // come along, a megabyte and more. It fails only where somebody has set one already, and then that one serves.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let guard = Arc::new(AddressGuard {
             allow_private: config.allow_private_hosts,
             exceptions: config.allowed_private_addresses.clone(),
