@@ -1,11 +1,6 @@
 //! Time as the pacer sees it: monotonic nanoseconds, and sleeping until one of them.
 
-use std::num::NonZeroU64;
-
-use rustix::thread::{ClockId, clock_nanosleep_absolute, set_current_timer_slack};
-use rustix::time::{Timespec, clock_gettime};
-
-const NANOS_PER_SECOND: u64 = 1_000_000_000;
+use crate::system;
 
 /// What a pacer takes time from. Tests give a clock that they move by hand.
 pub trait Clock {
@@ -15,31 +10,24 @@ pub trait Clock {
     fn sleep_until(&self, deadline_ns: u64);
 }
 
-/// `CLOCK_MONOTONIC`, with absolute sleeps.
+/// The system's monotonic clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MonotonicClock;
 
 impl MonotonicClock {
-    /// Asks the system to wake the calling thread without the usual 50 µs of slack.
+    /// Asks the system to wake the calling thread as exactly as it can.
     pub fn sharpen_this_thread() {
-        // A kernel that refuses wakes us a little later; nothing else depends on it.
-        let _ = set_current_timer_slack(NonZeroU64::new(1));
+        system::sharpen_this_thread();
     }
 }
 
 impl Clock for MonotonicClock {
     fn now_ns(&self) -> u64 {
-        let now = clock_gettime(ClockId::Monotonic);
-        now.tv_sec as u64 * NANOS_PER_SECOND + now.tv_nsec as u64
+        system::now_ns()
     }
 
     fn sleep_until(&self, deadline_ns: u64) {
-        let deadline = Timespec {
-            tv_sec: (deadline_ns / NANOS_PER_SECOND) as i64,
-            tv_nsec: (deadline_ns % NANOS_PER_SECOND) as i64,
-        };
-        // An interrupted sleep returns early, and the pacer looks at the clock again anyway.
-        let _ = clock_nanosleep_absolute(ClockId::Monotonic, &deadline);
+        system::sleep_until(deadline_ns);
     }
 }
 

@@ -8,7 +8,6 @@ use std::net::SocketAddrV4;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cadenza_proto::transport::TransportMode;
-use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::addresses::TransportAddresses;
 use crate::config::{EngineConfig, PlayRequest};
@@ -319,11 +318,8 @@ fn install_feed(table: &mut Table, flow: FlowId, feed: Box<Feed>) -> Result<(), 
 
 fn random_seed() -> Result<SessionSeed, EngineError> {
     let mut bytes = [0_u8; 30];
-    let mut filled = 0;
-    while filled < bytes.len() {
-        let read = getrandom(&mut bytes[filled..], GetRandomFlags::empty());
-        filled += read.map_err(|error| EngineError::StartFailed(error.into()))?;
-    }
+    getrandom::fill(&mut bytes)
+        .map_err(|error| EngineError::StartFailed(std::io::Error::other(error.to_string())))?;
     let (nonce, rest) = bytes.split_at(24);
     let mut seed = SessionSeed {
         sequence: u16::from_be_bytes([rest[0], rest[1]]),

@@ -31,6 +31,7 @@ pub mod frame_queue;
 pub mod pacer;
 pub mod receive;
 mod stats;
+mod system;
 mod threads;
 pub mod transport;
 

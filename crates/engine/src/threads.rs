@@ -15,7 +15,7 @@ use crate::dave::{DavePool, DaveThreads};
 use crate::event::EventQueue;
 use crate::feed::{FeedEvent, FeedHost};
 use crate::pacer::{Notice, Pacer, PacerConfig, PacerReports, PacerThread};
-use crate::transport::{Receiver, ReceiverPort, Report, UdpHandle, UdpSink, WakeFd};
+use crate::transport::{Doorbell, Receiver, ReceiverPort, Report, UdpHandle, UdpSink};
 
 /// How often the pacers' loads are looked at.
 const BALANCE_EVERY_NS: u64 = 1_000_000_000;
@@ -43,7 +43,7 @@ pub(crate) struct Started {
 impl Threads {
     /// Starts them all, or none.
     pub(crate) fn start(config: &EngineConfig, events: EventQueue) -> io::Result<Started> {
-        let wake = Arc::new(WakeFd::new()?);
+        let wake = Arc::new(Doorbell::new()?);
         // Pacers come first because control needs the ways to them, and the receive thread before
         // them because they ring its bell; so it learns of control a moment later.
         let control = Arc::new(OnceLock::<Arc<Control>>::new());

@@ -34,11 +34,11 @@ pub(super) fn hint(path: &Path) -> ProbeHint {
 fn open_without_waiting(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
-    #[cfg(target_os = "linux")]
+    #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
-        // O_NONBLOCK has no effect on regular files; the socket flag of that name is the same bit.
-        options.custom_flags(rustix::net::SocketFlags::NONBLOCK.bits() as i32);
+        // It has no effect on regular files.
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32);
     }
     options.open(path)
 }

@@ -19,7 +19,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::clock::Clock;
 use crate::flow::{Buffers, Flow, TurnIo};
-use crate::transport::{PacketSink, WakeFd};
+use crate::transport::{Doorbell, PacketSink};
 
 pub use command::Command;
 pub(crate) use command::Garbage;
@@ -89,7 +89,7 @@ impl<C: Clock, S: PacketSink> Pacer<C, S> {
         config: PacerConfig,
         clock: C,
         sink: S,
-        wake: Arc<WakeFd>,
+        wake: Arc<Doorbell>,
     ) -> (Self, PacerPorts<S::Handle>) {
         let (command_in, command_out) = RingBuffer::new(config.commands);
         let (output, reports) = output::output(wake);

@@ -10,7 +10,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use super::command::Garbage;
 use crate::FlowId;
 use crate::flow::Flow;
-use crate::transport::WakeFd;
+use crate::transport::Doorbell;
 
 /// Notices that may be under way.
 const NOTICES: usize = 8_192;
@@ -101,13 +101,13 @@ pub struct PacerReports<H> {
 }
 
 struct Bell {
-    wake: Arc<WakeFd>,
+    wake: Arc<Doorbell>,
     /// Set from a ring of the bell until the reader begins to read.
     rung: Arc<AtomicBool>,
     due: bool,
 }
 
-pub(crate) fn output<H>(wake: Arc<WakeFd>) -> (Output<H>, PacerReports<H>) {
+pub(crate) fn output<H>(wake: Arc<Doorbell>) -> (Output<H>, PacerReports<H>) {
     let (notices_in, notices_out) = RingBuffer::new(NOTICES);
     let (garbage_in, garbage_out) = RingBuffer::new(GARBAGE);
     let rung = Arc::new(AtomicBool::new(false));
@@ -159,7 +159,7 @@ impl<H> Output<H> {
     /// Wakes the reader if there is something new and it is not awake for it yet.
     pub(crate) fn ring(&mut self) {
         if std::mem::take(&mut self.bell.due) && !self.bell.rung.swap(true, Ordering::SeqCst) {
-            self.bell.wake.wake();
+            self.bell.wake.ring();
         }
     }
 }

@@ -5,14 +5,17 @@
     reason = "no safe interface changes a thread's policy in both directions"
 )]
 
+#[cfg(target_os = "linux")]
 use std::mem;
 
 use super::realtime::Scheduling;
 
 /// Above ordinary threads and below what the kernel itself runs in real time.
+#[cfg(target_os = "linux")]
 const REALTIME_PRIORITY: libc::c_int = 10;
 
 /// Schedules the calling thread so from now on; `false` when the system does not permit it.
+#[cfg(target_os = "linux")]
 pub(super) fn schedule_this_thread(scheduling: Scheduling) -> bool {
     // SAFETY: `sched_param` is a plain C struct of integers, for which all zero is a value.
     let mut parameters: libc::sched_param = unsafe { mem::zeroed() };
@@ -28,7 +31,13 @@ pub(super) fn schedule_this_thread(scheduling: Scheduling) -> bool {
     unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) == 0 }
 }
 
-#[cfg(test)]
+/// Other systems keep their threads as they are.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn schedule_this_thread(scheduling: Scheduling) -> bool {
+    scheduling == Scheduling::Normal
+}
+
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 

@@ -11,7 +11,8 @@ use super::stats::ListenShared;
 use super::worker::{Order, Worker};
 use super::{ReceiveEvent, ReceiveRequest, ReceiveStats, RecordRequest, Users};
 use crate::control::Control;
-use crate::transport::{ReceiverPort, UdpHandle, set_media_wanted};
+use crate::system::set_media_wanted;
+use crate::transport::{ReceiverPort, UdpHandle};
 use crate::{EngineError, EngineEvent, FlowId};
 
 /// Recordings that one flow may have at a time.

@@ -4,15 +4,15 @@ mod health;
 mod peer;
 mod receiver;
 mod socket;
-mod wake;
 
 use std::io;
 
 pub(crate) use health::LinkHealth;
 pub(crate) use receiver::{Receiver, ReceiverPort, Report, Transport};
+pub(crate) use socket::open_socket;
 pub use socket::{UdpHandle, UdpSink};
-pub(crate) use socket::{open_socket, set_media_wanted};
-pub use wake::WakeFd;
+
+pub use crate::system::Doorbell;
 
 /// Where a pacer's packets go. `send` must not block, allocate or lock.
 pub trait PacketSink {

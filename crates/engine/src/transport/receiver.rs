@@ -11,18 +11,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use rustix::buffer::spare_capacity;
-use rustix::event::{Timespec, epoll};
-
 use super::peer::{Action, Heard, Peer};
-use super::{LinkHealth, UdpHandle, WakeFd};
+use super::{LinkHealth, UdpHandle};
 use crate::FlowId;
 use crate::clock::{Clock, MonotonicClock};
 use crate::flow::FlowShared;
 use crate::receive::{Ears, ListenCommand, SpeakingChange};
+use crate::system::{Doorbell, Poller};
 
-/// The token of the bell among the sockets' tokens.
-const BELL: u64 = 0;
 /// Timers are rounded up to this, so that thousands of keepalives share a few wake-ups.
 const TIMER_GRAIN_NS: u64 = 100_000_000;
 /// Datagrams read from one socket before others get their turn.
@@ -78,7 +74,7 @@ enum Letter {
 #[derive(Clone)]
 pub(crate) struct ReceiverPort {
     mailbox: Arc<Mailbox>,
-    wake: Arc<WakeFd>,
+    bell: Arc<Doorbell>,
 }
 
 #[derive(Default)]
@@ -107,7 +103,7 @@ impl ReceiverPort {
         let mut letters = self.mailbox.lock();
         letters.push(letter);
         drop(letters);
-        self.wake.wake();
+        self.bell.ring();
     }
 }
 
@@ -124,27 +120,25 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    /// Starts the thread. `wake` is the bell it listens to, `report` runs on it.
+    /// Starts the thread. `bell` is what it listens to, `report` runs on it.
     pub(crate) fn spawn(
-        wake: Arc<WakeFd>,
+        bell: Arc<Doorbell>,
         report: impl FnMut(Report) + Send + 'static,
     ) -> io::Result<Receiver> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let bell = epoll::EventData::new_u64(BELL);
-        epoll::add(&epoll, &*wake, bell, epoll::EventFlags::IN)?;
+        let poller = Poller::new(Arc::clone(&bell))?;
         let port = ReceiverPort {
             mailbox: Arc::default(),
-            wake,
+            bell,
         };
         let mut worker = Loop {
-            epoll,
+            poller,
             port: port.clone(),
             report,
             links: HashMap::new(),
             by_flow: HashMap::new(),
             timers: BinaryHeap::new(),
             ears: Ears::default(),
-            next_token: BELL + 1,
+            next_token: 1,
         };
         let handle = thread::Builder::new()
             .name("cadenza-net".to_owned())
@@ -159,7 +153,7 @@ impl Receiver {
     /// Ends the thread and lets go of its sockets.
     pub(crate) fn stop(self) {
         self.port.mailbox.stop.store(true, Ordering::SeqCst);
-        self.port.wake.wake();
+        self.port.bell.ring();
         // A panic has been printed by the panic hook; there is nothing left to save.
         let _ = self.handle.join();
     }
@@ -173,7 +167,7 @@ struct Tended {
 }
 
 struct Loop<R> {
-    epoll: std::os::fd::OwnedFd,
+    poller: Poller,
     port: ReceiverPort,
     report: R,
     links: HashMap<u64, Tended>,
@@ -186,28 +180,22 @@ struct Loop<R> {
 
 impl<R: FnMut(Report)> Loop<R> {
     fn run(&mut self) {
-        let mut events = Vec::with_capacity(256);
+        let mut ready = Vec::new();
         while !self.port.mailbox.stop.load(Ordering::SeqCst) {
-            events.clear();
-            let timeout = self.timeout(MonotonicClock.now_ns());
-            // An interrupted wait is a wait that ended early.
-            let _ = epoll::wait(&self.epoll, spare_capacity(&mut events), timeout.as_ref());
+            ready.clear();
+            let timeout_ns = self.timeout_ns(MonotonicClock.now_ns());
             // Who is heard is known before anything is.
-            if events.iter().any(|event| event.data.u64() == BELL) {
+            if self.poller.wait(timeout_ns, &mut ready) {
                 self.answer_bell();
             }
-            for event in &events {
-                let token = event.data.u64();
-                if token != BELL {
-                    self.read_socket(token);
-                }
+            for token in &ready {
+                self.read_socket(*token);
             }
             self.run_timers(MonotonicClock.now_ns());
         }
     }
 
     fn answer_bell(&mut self) {
-        self.port.wake.clear();
         let letters = std::mem::take(&mut *self.port.mailbox.lock());
         for letter in letters {
             match letter {
@@ -225,9 +213,7 @@ impl<R: FnMut(Report)> Loop<R> {
         self.next_token += 1;
         let (flow, generation) = (transport.flow, transport.generation);
         let own_ssrc = transport.ssrc;
-        let data = epoll::EventData::new_u64(token);
-        let added = epoll::add(&self.epoll, &*transport.socket, data, epoll::EventFlags::IN);
-        if added.is_err() {
+        if self.poller.add(&transport.socket, token).is_err() {
             (self.report)(Report::DiscoveryFailed {
                 flow,
                 generation,
@@ -249,11 +235,11 @@ impl<R: FnMut(Report)> Loop<R> {
     }
 
     fn close(&mut self, flow: FlowId) {
-        let token = self.by_flow.remove(&flow);
-        let tended = token.and_then(|token| self.links.remove(&token));
-        if let Some(tended) = tended {
-            // The pacer may still hold the socket, so it has to be taken out explicitly.
-            let _ = epoll::delete(&self.epoll, &*tended.transport.socket);
+        let Some(token) = self.by_flow.remove(&flow) else {
+            return;
+        };
+        if let Some(tended) = self.links.remove(&token) {
+            self.poller.remove(&tended.transport.socket, token);
         }
     }
 
@@ -350,14 +336,10 @@ impl<R: FnMut(Report)> Loop<R> {
         }
     }
 
-    fn timeout(&self, now_ns: u64) -> Option<Timespec> {
+    fn timeout_ns(&self, now_ns: u64) -> Option<u64> {
         let timers = self.timers.peek().map(|Reverse((due_ns, _))| *due_ns);
         let due_ns = timers.into_iter().chain(self.ears.next_due_ns()).min()?;
-        let wait_ns = due_ns.saturating_sub(now_ns);
-        Some(Timespec {
-            tv_sec: (wait_ns / 1_000_000_000) as i64,
-            tv_nsec: (wait_ns % 1_000_000_000) as i64,
-        })
+        Some(due_ns.saturating_sub(now_ns))
     }
 }
 

@@ -4,10 +4,10 @@ use std::io;
 use std::net::{SocketAddrV4, UdpSocket};
 use std::sync::Arc;
 
-use rustix::net::sockopt::{Ipv4PathMtuDiscovery, set_ip_mtu_discover};
-use socket2::{Domain, Protocol, SockAddr, SockFilter, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::PacketSink;
+use crate::system::forbid_fragments;
 
 /// A call's socket, shared by its pacer and the receive thread; closed when both are done with it.
 pub type UdpHandle = Arc<UdpSocket>;
@@ -22,40 +22,9 @@ pub(crate) fn open_socket(remote: SocketAddrV4) -> io::Result<UdpHandle> {
     }
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
-    // Voice packets are small; fragments would only hide that one was not.
-    set_ip_mtu_discover(&socket, Ipv4PathMtuDiscovery::DO)?;
+    forbid_fragments(&socket)?;
     socket.connect(&SockAddr::from(remote))?;
     Ok(Arc::new(socket.into()))
-}
-
-/// Room for packets of others, so that a thread that is late loses none; the system may grant less.
-const RECEIVE_BUFFER: usize = 2 << 20;
-/// The longest datagram that is no media, a discovery answer, with its UDP header.
-const LONGEST_CONTROL: u32 = 74 + 8;
-/// Lets discovery answers and pongs through and drops media: what is longer, and what begins with RTP's
-/// version. A socket filter sees the UDP header, eight bytes, before the payload.
-const NO_MEDIA: [SockFilter; 7] = [
-    // A = length; longer than control: drop.
-    SockFilter::new(0x80, 0, 0, 0),
-    SockFilter::new(0x25, 4, 0, LONGEST_CONTROL),
-    // A = first payload byte, its version bits.
-    SockFilter::new(0x30, 0, 0, 8),
-    SockFilter::new(0x54, 0, 0, 0xC0),
-    SockFilter::new(0x15, 1, 0, 0x80),
-    SockFilter::new(0x06, 0, 0, u32::MAX),
-    SockFilter::new(0x06, 0, 0, 0),
-];
-
-/// Takes media in, or lets the system drop it before it wakes anybody.
-pub(crate) fn set_media_wanted(socket: &UdpHandle, wanted: bool) {
-    let socket = SockRef::from(&**socket);
-    // Without the filter, or the room, everything works, only less well.
-    let _ = if wanted {
-        let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-        socket.detach_filter()
-    } else {
-        socket.attach_filter(&NO_MEDIA)
-    };
 }
 
 /// Sends with one system call per packet; batching was measured and gains nothing.
@@ -70,12 +39,13 @@ impl PacketSink for UdpSink {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux", not(feature = "portable")))]
 mod tests {
     use std::net::{SocketAddr, UdpSocket};
     use std::time::Duration;
 
     use super::*;
+    use crate::system::set_media_wanted;
 
     #[test]
     fn unwanted_media_never_arrives_and_the_rest_does() {

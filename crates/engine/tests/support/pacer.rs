@@ -9,7 +9,7 @@ use cadenza_engine::clock::Clock;
 use cadenza_engine::flow::{Feed, FeedKind, Flow, FlowShared, Link, Session, SessionSeed};
 use cadenza_engine::frame_queue::{DEFAULT_CAPACITY_BYTES, FrameMeta, FrameProducer, frame_queue};
 use cadenza_engine::pacer::{Command, Notice, Pacer, PacerConfig, PacerPorts};
-use cadenza_engine::transport::{PacketSink, WakeFd};
+use cadenza_engine::transport::{Doorbell, PacketSink};
 use cadenza_proto::SILENCE_FRAME;
 use cadenza_proto::transport::Opener;
 use cadenza_testkit::{ManualClock, RecordingSink};
@@ -93,7 +93,7 @@ impl Bench {
             counting_only: Cell::new(false),
             count: Cell::new(0),
         };
-        let wake = Arc::new(WakeFd::new().expect("a descriptor is free"));
+        let wake = Arc::new(Doorbell::new().expect("a descriptor is free"));
         let (pacer, ports) = Pacer::new(config, TestClock(clock.clone()), sink, wake);
         Bench {
             clock,
