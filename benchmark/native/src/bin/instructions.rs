@@ -13,7 +13,7 @@ use cadenza_engine::clock::Clock;
 use cadenza_engine::flow::{Feed, FeedKind, Flow, FlowShared, Link, Session, SessionSeed};
 use cadenza_engine::frame_queue::{FrameMeta, FrameProducer, frame_queue};
 use cadenza_engine::pacer::{Command, Pacer, PacerConfig, PacerPorts};
-use cadenza_engine::transport::{PacketSink, WakeFd};
+use cadenza_engine::transport::{Doorbell, PacketSink};
 use cadenza_proto::clock_line::RtpClock;
 use cadenza_proto::rtp::{Sequence, Ssrc, Timestamp};
 use cadenza_proto::transport::{Opener, Sealer, TransportMode};
@@ -95,7 +95,7 @@ fn ticks(count: u64) -> io::Result<()> {
         stall_ms: 10_000,
         hold_ms: 5_000,
     };
-    let wake = Arc::new(WakeFd::new()?);
+    let wake = Arc::new(Doorbell::new()?);
     let (mut pacer, mut ports) = Pacer::new(sizes, clock.clone(), Nowhere, wake);
     let mut producers: Vec<FrameProducer> = (0..FLOWS).map(|at| playing(&mut ports, at)).collect();
     // Commands are taken in, and every flow has its slot, before anything counts.
