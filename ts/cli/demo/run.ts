@@ -217,7 +217,11 @@ export class Demo implements AsyncDisposable {
       () => this.#listener.packets.slice(-5).every((packet) => packet.silence),
       2000,
     );
-    await this.#nextUpdate();
+    // An update may be under way since before the last packet: the next one counts them all.
+    for (let update = 0; update < 3; update++) {
+      await this.#nextUpdate();
+      if (this.#packetsSent >= this.#listener.packets.length) break;
+    }
     const whole = !this.#isUrl ? await readFile(this.#options.track) : undefined;
     const heard = {
       packets: this.#listener.packets,
