@@ -105,6 +105,18 @@ test("a connection whose own player starts something is let go, and can be added
   t.deepEqual(fake.subscriptions, [stream, stream]);
 });
 
+test("a connection listens to one shared player at a time", (t) => {
+  const [first, second] = [make(), make()];
+  const { fake, connection } = first.connect();
+  first.shared.add(connection);
+  second.shared.add(connection);
+  t.deepEqual([first.shared.connections, second.shared.connections], [[], [connection]]);
+  first.shared.remove(connection);
+  t.deepEqual(fake.subscriptions, [first.stream, second.stream], "the first has no say any more");
+  second.shared.remove(connection);
+  t.is(fake.subscriptions.at(-1), undefined);
+});
+
 test("close stops everything once", (t) => {
   const { stream, shared, connect } = make();
   const { fake, connection } = connect();

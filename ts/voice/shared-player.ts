@@ -11,6 +11,8 @@ import { Player } from "./player.ts";
  * real time whether anybody listens or not. Create it with `VoiceManager.createSharedPlayer`.
  */
 export class SharedPlayer {
+  /** Whom each connection listens to: one shared player at a time. */
+  static readonly #owners = new WeakMap<VoiceConnection, SharedPlayer>();
   /** What plays. Pausing, seeking, filters and volume concern all connections alike. */
   readonly player: Player;
   readonly #stream: StreamLike;
@@ -30,20 +32,20 @@ export class SharedPlayer {
   }
 
   /**
-   * Lets a connection play this; it ends what the connection's own player plays. Whatever that player plays
-   * later takes the call back, as {@link SharedPlayer.remove} does.
+   * Lets a connection play this; it ends what the connection's own player plays, and takes the connection from
+   * another shared player. Whatever its own player plays later takes the call back, as {@link SharedPlayer.remove} does.
    */
   add(connection: VoiceConnection): void {
     if (this.#closed || this.#listeners.has(connection)) return;
+    const before = SharedPlayer.#owners.get(connection);
+    if (before) before.#forget(connection);
+    SharedPlayer.#owners.set(connection, this);
     const { player } = connection;
     // Frames that JavaScript still gives would take their place back.
     player.stop();
     connection.subscribe(this.#stream);
     player.follow(this.player);
-    const forget = (): void => {
-      this.#listeners.delete(connection);
-      unmind();
-    };
+    const forget = (): void => void this.#forget(connection);
     const unmind = (): void => {
       connection.off("destroyed", forget);
       player.off("trackStart", forget);
@@ -58,25 +60,30 @@ export class SharedPlayer {
 
   /** Lets a connection fall silent. Nothing happens when it was not added. */
   remove(connection: VoiceConnection): void {
-    const unmind = this.#listeners.get(connection);
-    if (!unmind) return;
-    unmind();
-    this.#listeners.delete(connection);
-    connection.subscribe(undefined);
+    if (this.#forget(connection)) connection.subscribe(undefined);
   }
 
   /** Stops, and lets every connection fall silent. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const unmind of this.#listeners.values()) unmind();
-    this.#listeners.clear();
+    for (const connection of this.connections) this.#forget(connection);
     this.player.stop();
     this.#stream.close();
   }
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** Minds a connection no longer; tells whether it was minded. */
+  #forget(connection: VoiceConnection): boolean {
+    const unmind = this.#listeners.get(connection);
+    if (!unmind) return false;
+    this.#listeners.delete(connection);
+    SharedPlayer.#owners.delete(connection);
+    unmind();
+    return true;
   }
 
   /** Connections say themselves when they have fallen silent. */
