@@ -30,7 +30,8 @@ fn no_thread_outlives_its_host() {
         // One decode worker, the IO thread, and one thread in place of each that waits.
         until("all wait", || threads_of_ours() == 10);
         bench.host.shutdown();
-        assert_eq!(threads_of_ours(), 0);
+        // A thread that was joined is still listed for a moment.
+        until("none is left", || threads_of_ours() == 0);
         drop(listeners);
     }
 }
