@@ -8,7 +8,7 @@ import { type Spread, spread } from "../harness/statistics.ts";
 import type { Context, Experiment, Figures, Section, Size } from "./experiment.ts";
 import { find, show } from "./experiment.ts";
 
-const ROUNDS: Record<Size, number> = { full: 5, quick: 2, smoke: 1 };
+const ROUNDS: Record<Size, number> = { full: 5, quick: 1, smoke: 1 };
 const SECONDS: Record<Size, number> = { full: 8, quick: 2, smoke: 0.5 };
 const MEMORY_CALLS: Record<Size, number> = { full: 500, quick: 200, smoke: 8 };
 /** Few enough that no sender lacks time for its encoding. */

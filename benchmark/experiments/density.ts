@@ -10,10 +10,10 @@ import { show } from "./experiment.ts";
 /** The share of late packets that is still good. */
 const GOOD = 0.01;
 /** How near the search comes. */
-const PRECISION = 1.08;
-const SEARCH_SECONDS: Record<Size, number> = { full: 4, quick: 1.5, smoke: 0.5 };
+const PRECISION: Record<Size, number> = { full: 1.08, quick: 1.25, smoke: 1.25 };
+const SEARCH_SECONDS: Record<Size, number> = { full: 4, quick: 1, smoke: 0.5 };
 const CONFIRM_SECONDS: Record<Size, number> = { full: 10, quick: 2, smoke: 0.5 };
-const ROUNDS: Record<Size, number> = { full: 5, quick: 3, smoke: 1 };
+const ROUNDS: Record<Size, number> = { full: 5, quick: 1, smoke: 1 };
 /** Where a search stops, because nothing more is to be learned or ports run out. */
 const MOST: Record<Size, number> = { full: 12_000, quick: 8_000, smoke: 16 };
 /** Where the search begins. */
@@ -44,30 +44,31 @@ export const density: Experiment = {
     for (const contender of chosen) {
       const tried: Level[] = [];
       levels.set(contender.name, tried);
-      const limit = await search(FIRST[contender.name], MOST[size], async (calls) => {
+      const good = async (calls: number): Promise<boolean> => {
         tell(`density: ${contender.name} with ${calls} calls`);
         const act = { contender, calls, seconds: SEARCH_SECONDS[size] };
         const share = await stage.measure(act).then(late, () => 1);
         tried.push({ calls, lateShare: share });
         return share < GOOD;
-      });
-      found.set(contender, limit);
+      };
+      found.set(contender, await search(FIRST[contender.name], MOST[size], good, PRECISION[size]));
     }
     const confirmed = await confirm(context, found, levels);
     return section(confirmed, levels, MOST[size]);
   },
 };
 
-/** The largest number for which `good` holds, to within the precision: up in steps, then by halves. */
+/** The largest number for which `good` holds, to within a factor of `precision`: up in steps, then by halves. */
 export async function search(
   first: number,
   most: number,
   good: (calls: number) => Promise<boolean>,
+  precision = PRECISION.full,
 ): Promise<number> {
   let calls = Math.min(first, most);
   let low = 0;
   let high = Number.POSITIVE_INFINITY;
-  while (high > Math.max(1, low) * PRECISION && calls > 0 && high - low > 1) {
+  while (high > Math.max(1, low) * precision && calls > 0 && high - low > 1) {
     if (await good(calls)) low = calls;
     else high = calls;
     if (low >= most) return most;

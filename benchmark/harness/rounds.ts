@@ -55,12 +55,19 @@ export async function inTurn(
         const measured = await undisturbed(TRIES, () => stage.measure(entry));
         rounds.get(entry.label)?.push(measured);
       } catch (error) {
-        failures.set(entry.label, error instanceof Error ? error.message : String(error));
+        failures.set(entry.label, inOneLine(error));
         tell(`${entry.label} failed: ${failures.get(entry.label)}`);
       }
     }
   }
   return entries.map((entry) => summarise(entry, rounds.get(entry.label) ?? [], failures));
+}
+
+/** What went wrong, without the stack that a program may have printed with it. */
+function inOneLine(error: unknown): string {
+  const lines = (error instanceof Error ? error.message : String(error)).split("\n");
+  const line = lines.find((text) => /Error\b/.test(text)) ?? lines[0] ?? "";
+  return line.trim().slice(0, 120);
 }
 
 function summarise(

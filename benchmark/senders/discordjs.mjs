@@ -30,6 +30,8 @@ const frames = readFrames();
 await loaded();
 
 const connections = [];
+/** The player that began last. */
+let playing;
 await forEachCall(async (call) => {
   const connection = join(call);
   await entersState(connection, VoiceConnectionStatus.Ready, 60_000);
@@ -45,7 +47,6 @@ on("play", () => {
   say({ playedNs: nowNs() });
   play(connections[0]);
 });
-let playing;
 on("stop", () => playing?.stop(true));
 say({ ready: true });
 

@@ -33,7 +33,7 @@ function tbs(host: string, publicKey: Buffer): Buffer {
   const name = der(0x30, der(0x31, der(0x30, oid(OID_COMMON_NAME), der(0x0c, Buffer.from(host)))));
   const now = Date.now();
   const validity = der(0x30, utcTime(now - DAY_MS), utcTime(now + 30 * DAY_MS));
-  const extensions = der(0xa3, der(0x30, altName(host), authority()));
+  const extensions = der(0xa3, der(0x30, altName(host), endEntity()));
   return der(0x30, version, serial, algorithm(), name, validity, name, publicKey, extensions);
 }
 
@@ -44,14 +44,16 @@ function altName(host: string): Buffer {
   return der(0x30, oid(OID_SUBJECT_ALT_NAME), der(0x04, der(0x30, value)));
 }
 
-/** Clients take the certificate as an authority of its own. */
-function authority(): Buffer {
-  const isAuthority = der(0x30, der(0x01, Buffer.from([0xff])));
+/**
+ * Says that this is no authority: clients trust the very certificate that they are shown, and some (rustls) take
+ * no authority for a server.
+ */
+function endEntity(): Buffer {
   return der(
     0x30,
     oid(OID_BASIC_CONSTRAINTS),
     der(0x01, Buffer.from([0xff])),
-    der(0x04, isAuthority),
+    der(0x04, der(0x30)),
   );
 }
 
