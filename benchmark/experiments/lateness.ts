@@ -8,7 +8,7 @@ import { show } from "./experiment.ts";
 
 /** Calls at which senders are compared. */
 const LOADS: Record<Size, number[]> = { full: [100, 600, 3000], quick: [300], smoke: [8] };
-const ROUNDS: Record<Size, number> = { full: 5, quick: 3, smoke: 1 };
+const ROUNDS: Record<Size, number> = { full: 5, quick: 2, smoke: 1 };
 const BLOCKED_ROUNDS: Record<Size, number> = { full: 5, quick: 1, smoke: 1 };
 const SECONDS: Record<Size, number> = { full: 10, quick: 2, smoke: 0.5 };
 const BLOCKED_CALLS: Record<Size, number> = { full: 600, quick: 300, smoke: 8 };

@@ -9,7 +9,7 @@ import type { Context, Experiment, Figures, Section, Size } from "./experiment.t
 import { show } from "./experiment.ts";
 
 const LOADS: Record<Size, number> = { full: 30, quick: 10, smoke: 1 };
-const PLAYS: Record<Size, number> = { full: 30, quick: 8, smoke: 1 };
+const PLAYS: Record<Size, number> = { full: 30, quick: 4, smoke: 1 };
 
 /** Loading the addon and starting an engine, in a fresh process each time. */
 export const startup: Experiment = {
