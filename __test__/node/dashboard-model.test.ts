@@ -8,7 +8,16 @@ interface Model {
   clock(ms: number): string;
   duration(ms: number): string;
   judge(sample: unknown): string;
-  judgePlayer(row: { standing: string; state: string; queue: number | null }): string;
+  judgePlayer(
+    row: { standing: string; state: string },
+    history: { queue: number | null }[],
+  ): { judgement: string; words: string };
+  verdictOn(samples: unknown[]): { judgement: string; words: string };
+  buckets(samples: unknown[]): (string | undefined)[];
+  pastInWords(samples: unknown[]): string;
+  groupErrors(errors: object[]): { times: number }[];
+  short(value: number): string;
+  span(known: number): number;
   line(values: (number | null)[], w: number, h: number, top: number, places: number): string;
   niceTop(largest: number, least: number): number;
   worst(judgements: string[]): string;
@@ -49,13 +58,57 @@ test("a moment is bad when it is heard, and a warning when it is close", (t) => 
   t.is(model.worst([]), "good");
 });
 
-test("a player that plays without a call is bad, one without frames a warning", (t) => {
-  const row = { standing: "playing", state: "ready", queue: 10 };
-  t.is(model.judgePlayer(row), "good");
-  t.is(model.judgePlayer({ ...row, queue: 0 }), "warn");
-  t.is(model.judgePlayer({ ...row, state: "resuming" }), "warn");
-  t.is(model.judgePlayer({ ...row, state: "disconnected" }), "bad");
-  t.is(model.judgePlayer({ ...row, standing: "idle" }), "idle");
+test("the last of the worst moments says what is wrong", (t) => {
+  const sample = { packets: 1000, late: 0, queue_min: 10, load: { total: 0.3 } };
+  const slow = { ...sample, queue_min: 0 };
+  const busy = { ...sample, load: { total: 0.9 } };
+  t.is(model.verdictOn([]).judgement, "good");
+  t.is(model.verdictOn([sample, sample]).words, "all in time");
+  t.is(model.verdictOn([slow, busy, sample]).words, "the machine is busy");
+  t.is(model.verdictOn([{ ...sample, late: 50 }, slow]).words, "sound suffers");
+});
+
+test("a player that plays without a call or without frames is bad", (t) => {
+  const row = { standing: "playing", state: "ready" };
+  const judge = (changes: object, queues: (number | null)[] = [10, 10]) => {
+    const history = queues.map((queue) => ({ queue }));
+    return model.judgePlayer({ ...row, ...changes }, history).judgement;
+  };
+  t.is(judge({}), "good");
+  t.is(judge({}, [10, 0]), "good", "it may be the end of its track");
+  t.is(judge({}, [10, 0, 2]), "bad");
+  t.is(judge({ state: "resuming" }), "warn");
+  t.is(judge({ state: "disconnected" }), "bad");
+  t.is(judge({ standing: "idle" }), "idle");
+  t.is(judge({ standing: "idle", state: "disconnected" }), "warn");
+});
+
+test("a single bad second is seen in the strip of moments", (t) => {
+  const good = { at: 0, packets: 1000, late: 0, queue_min: 10, load: { total: 0.3 } };
+  const past = Array.from({ length: 600 }, (_, at) => ({ ...good, at: at * 1000 }));
+  past[304] = { ...good, at: 304_000, late: 100 };
+  const bars = model.buckets(past);
+  t.is(bars.length, 60);
+  t.deepEqual(
+    bars.flatMap((judgement, at) => (judgement === "good" ? [] : [[judgement, at]])),
+    [["bad", 30]],
+  );
+  t.regex(model.pastInWords(past), /^1 second bad of 10 min, the last at /);
+  t.is(model.pastInWords(past.slice(310)), "all good for 4 min");
+  const few = model.buckets(past.slice(300, 310));
+  t.deepEqual(few.slice(49, 56), [undefined, "good", "good", "good", "good", "bad", "good"]);
+  t.deepEqual([1, 60, 61, 300, 301, 600].map(model.span), [60, 60, 120, 300, 600, 600]);
+});
+
+test("the same error in a row is one line, and numbers are short", (t) => {
+  const error = { code: "a", guild_id: "1", user_id: "2" };
+  const other = { ...error, guild_id: null };
+  const groups = model.groupErrors([error, error, other, error]);
+  t.deepEqual(
+    groups.map(({ times }) => times),
+    [2, 1, 1],
+  );
+  t.deepEqual([0, 0.126, 1.26, 12.6].map(model.short), ["0", "0.13", "1.3", "13"]);
 });
 
 test("a line stands at the right, and has gaps where nothing is known", (t) => {

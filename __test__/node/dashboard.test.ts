@@ -151,9 +151,10 @@ test("the recorder tells what happened between two samples, and forgets in time"
     ];
     return { lateness: { count, within } } as never;
   };
-  const rest = { load: LOAD, memory: 1, queues: [] as number[] };
+  const rest = { load: LOAD, memory: 1, queues: [] as { player: object; frames: number }[] };
+  const ofPlayers = (...frames: number[]) => frames.map((frames) => ({ player: {}, frames }));
   recorder.add({ at: 1, ...rest, pacers: [pacer(100, 100, 100)] });
-  recorder.add({ at: 2, ...rest, pacers: [pacer(200, 190, 150)], queues: [9, 3, 7] });
+  recorder.add({ at: 2, ...rest, pacers: [pacer(200, 190, 150)], queues: ofPlayers(9, 3, 7) });
   recorder.add({ at: 3, ...rest, pacers: [pacer(300, 290, 250)] });
   recorder.add({ at: 4, ...rest, pacers: [] });
   t.like(recorder.since(1)[0], { packets: 100, late: 10, p99: null });
@@ -169,4 +170,23 @@ test("the recorder tells what happened between two samples, and forgets in time"
   t.is(recorder.errors.length, MAX_ERRORS);
   t.like(recorder.errors[0], { code: `c${MAX_ERRORS + 4}`, guild_id: null });
   t.is(recorder.errors[0]?.message.length, 300);
+});
+
+test("a queue counts as short when it stays so: tracks end", (t) => {
+  const recorder = new Recorder();
+  const rest = { load: LOAD, memory: 1, pacers: [] };
+  const [ends, starves, plays] = [{}, {}, {}];
+  const add = (at: number, queues: { player: object; frames: number }[]) =>
+    recorder.add({ at, ...rest, queues });
+  add(1, [
+    { player: ends, frames: 0 },
+    { player: starves, frames: 2 },
+    { player: plays, frames: 30 },
+  ]);
+  add(2, [
+    { player: starves, frames: 1 },
+    { player: plays, frames: 30 },
+  ]);
+  t.like(recorder.since(0)[0], { queue_min: 30, playing: 3 });
+  t.like(recorder.since(1)[0], { queue_min: 1, playing: 2 });
 });

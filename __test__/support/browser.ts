@@ -88,6 +88,19 @@ export class Browser implements AsyncDisposable {
     }
   }
 
+  /** Prefers dark pages, or light ones. */
+  async prefer(scheme: "dark" | "light"): Promise<void> {
+    const features = [{ name: "prefers-color-scheme", value: scheme }];
+    await this.#send("Emulation.setEmulatedMedia", { features });
+  }
+
+  /** Presses a key where the focus is. */
+  async press(key: string, code: number): Promise<void> {
+    const event = { key, code: key, windowsVirtualKeyCode: code };
+    await this.#send("Input.dispatchKeyEvent", { type: "rawKeyDown", ...event });
+    await this.#send("Input.dispatchKeyEvent", { type: "keyUp", ...event });
+  }
+
   /** The page as a PNG. */
   async screenshot(): Promise<Buffer> {
     const { data } = await this.#send("Page.captureScreenshot", { captureBeyondViewport: true });

@@ -190,7 +190,10 @@ export class NodeCore implements HttpParts {
       load: this.#meter.load,
       memory: process.memoryUsage.rss(),
       pacers: engine?.pacers ?? [],
-      queues: [...this.sessions.players()].flatMap((player) => player.queueFrames ?? []),
+      queues: [...this.sessions.players()].flatMap((player) => {
+        const frames = player.queueFrames;
+        return frames === undefined ? [] : { player, frames };
+      }),
     });
     this.dashboard.tell();
   }

@@ -3,11 +3,14 @@
 import { readFileSync } from "node:fs";
 import type { HttpAnswer } from "../http.ts";
 
+const SCRIPTS = ["app.js", "charts.js", "elements.js", "errors.js", "model.js", "players.js"];
+
 const FILES: Record<string, { file: string; type: string }> = {
   "/dashboard": { file: "page.html", type: "text/html; charset=utf-8" },
-  "/dashboard/app.js": { file: "app.js", type: "text/javascript; charset=utf-8" },
-  "/dashboard/model.js": { file: "model.js", type: "text/javascript; charset=utf-8" },
   "/dashboard/style.css": { file: "style.css", type: "text/css; charset=utf-8" },
+  ...Object.fromEntries(
+    SCRIPTS.map((file) => [`/dashboard/${file}`, { file, type: "text/javascript; charset=utf-8" }]),
+  ),
 };
 
 /** Nothing from elsewhere is loaded, and nobody else's page can show this one. */

@@ -13,6 +13,8 @@ export const MAX_ERRORS = 100;
 const MAX_MESSAGE = 300;
 /** Later than this is heard. */
 const LATE_US = 20_000;
+/** Frames below which a queue is short. */
+const SHORT_QUEUE = 3;
 
 /** What a sample is made of. */
 export interface Measured {
@@ -21,8 +23,8 @@ export interface Measured {
   load: Load;
   memory: number;
   pacers: readonly PacerStats[];
-  /** Of the players that play. */
-  queues: number[];
+  /** The players that play, and the frames that wait ahead of them. */
+  queues: readonly { player: object; frames: number }[];
 }
 
 interface LatenessCounts {
@@ -36,6 +38,7 @@ export class Recorder {
   readonly #errors: RecentError[] = [];
   #before: LatenessCounts = { count: 0, within: new Map() };
   #newErrors = 0;
+  #short = new Set<object>();
 
   /** The last errors, newest first. */
   get errors(): RecentError[] {
@@ -67,20 +70,31 @@ export class Recorder {
   /** Takes a measurement. */
   add({ at, load, memory, pacers, queues }: Measured): void {
     const { total, pacer, decoding, processor, cores } = load;
-    queues.sort((a, b) => a - b);
+    const depths = this.#depths(queues);
     this.#samples.push({
       at,
       load: { total, pacer, decoding, processor },
       cores,
       memory,
       ...this.#lateness(pacers),
-      queue_min: queues[0] ?? null,
-      queue_median: queues[Math.floor((queues.length - 1) / 2)] ?? null,
+      queue_min: depths[0] ?? null,
+      queue_median: depths[Math.floor((depths.length - 1) / 2)] ?? null,
       playing: queues.length,
       errors: this.#newErrors,
     });
     this.#newErrors = 0;
     if (this.#samples.length > MAX_SAMPLES) this.#samples.shift();
+  }
+
+  /** From the shortest to the longest. One that is short for the first time may belong to a track that ends, and is left out. */
+  #depths(queues: Measured["queues"]): number[] {
+    const before = this.#short;
+    const short = queues.filter(({ frames }) => frames < SHORT_QUEUE);
+    this.#short = new Set(short.map(({ player }) => player));
+    const counted = queues.filter(
+      ({ player, frames }) => frames >= SHORT_QUEUE || before.has(player),
+    );
+    return counted.map(({ frames }) => frames).sort((a, b) => a - b);
   }
 
   /** The engine counts since its start; a sample tells of the time since the one before. */

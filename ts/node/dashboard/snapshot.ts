@@ -18,7 +18,7 @@ export interface Sample {
   late: number;
   /** Milliseconds within which 99 of 100 of them left, rounded up to a class; null when they took longer than the last. */
   p99: number | null;
-  /** Frames that wait ahead of players that play: the fewest, and the median. Null when nothing plays. */
+  /** Frames that wait ahead of players that play: the fewest, and the median, tracks that end aside. Null when nothing plays. */
   queue_min: number | null;
   queue_median: number | null;
   playing: number;

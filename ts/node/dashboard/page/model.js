@@ -34,6 +34,16 @@ export function duration(/** @type {number} */ ms) {
   return minutes > 0 ? `${minutes} min` : `${Math.floor(ms / 1000)} s`;
 }
 
+/** The time of day of milliseconds since 1970. */
+export function time(/** @type {number} */ at) {
+  return new Date(at).toLocaleTimeString();
+}
+
+/** A number with as many digits as tell something. */
+export function short(/** @type {number} */ value) {
+  return value === 0 || value >= 10 ? String(Math.round(value)) : value.toFixed(value >= 1 ? 1 : 2);
+}
+
 /** `154 MB` of bytes. */
 export function megabytes(/** @type {number} */ bytes) {
   return `${Math.round(bytes / 1e6)} MB`;
@@ -45,17 +55,33 @@ export function percent(/** @type {number} */ share) {
 }
 
 /**
- * How a moment was: what is heard is bad, what is about to be is a warning.
+ * How a moment was, and that in words: what is heard is bad, what is about to be is a warning.
  * @param {{ packets: number, late: number, queue_min: number | null, load: { total: number } } | undefined} sample
- * @returns {"good" | "warn" | "bad"}
+ * @returns {{ judgement: "good" | "warn" | "bad", words: string }}
  */
-export function judge(sample) {
-  if (!sample) return "good";
-  const late = sample.packets === 0 ? 0 : sample.late / sample.packets;
-  if (late > 0.01) return "bad";
-  const starving = sample.queue_min !== null && sample.queue_min < 3;
-  if (late > 0 || starving || sample.load.total > 0.85) return "warn";
-  return "good";
+export function verdict(sample) {
+  if (!sample) return { judgement: "good", words: "nothing known yet" };
+  const { packets, late, queue_min, load } = sample;
+  if (packets > 0 && late / packets > 0.01) return { judgement: "bad", words: "sound suffers" };
+  if (queue_min !== null && queue_min < 3) return { judgement: "warn", words: "a source is slow" };
+  if (late > 0) return { judgement: "warn", words: "some packets are late" };
+  if (load.total > 0.85) return { judgement: "warn", words: "the machine is busy" };
+  return { judgement: "good", words: "all in time" };
+}
+
+/** How a moment was. */
+export function judge(/** @type {Parameters<typeof verdict>[0]} */ sample) {
+  return verdict(sample).judgement;
+}
+
+/**
+ * The verdict on some moments: that on the last of the worst.
+ * @param {readonly any[]} samples
+ */
+export function verdictOn(samples) {
+  const verdicts = samples.map(verdict);
+  const judgement = worst(verdicts.map((one) => one.judgement));
+  return verdicts.findLast((one) => one.judgement === judgement) ?? verdict(undefined);
 }
 
 /**
@@ -68,15 +94,105 @@ export function worst(judgements) {
 }
 
 /**
- * How a player is.
- * @param {{ standing: string, state: string, queue: number | null }} row
- * @returns {"good" | "warn" | "bad" | "idle"}
+ * What takes most of the machine.
+ * @param {{ pacer: number, decoding: number, processor: number }} load
  */
-export function judgePlayer({ standing, state, queue }) {
-  if (standing !== "playing") return state === "disconnected" ? "warn" : "idle";
-  if (state === "disconnected" || state === "unconnected") return "bad";
-  if (state !== "ready") return "warn";
-  return queue !== null && queue < 3 ? "warn" : "good";
+export function mostly({ pacer, decoding, processor }) {
+  const shares = Object.entries({ sending: pacer, decoding, processor });
+  return `mostly ${shares.sort(([, a], [, b]) => b - a)[0][0]}`;
+}
+
+/**
+ * How a player is, and that in words. A queue that was short only once may belong to a track that ends.
+ * @param {{ standing: string, state: string }} row
+ * @param {readonly { queue: number | null }[]} history One entry a second.
+ * @returns {{ judgement: "good" | "warn" | "bad" | "idle", words: string }}
+ */
+export function judgePlayer({ standing, state }, history) {
+  const voice = `voice ${state.replaceAll("_", " ")}`;
+  const lost = state === "disconnected" || state === "unconnected";
+  if (standing !== "playing") {
+    if (state === "disconnected") return { judgement: "warn", words: `${standing}, ${voice}` };
+    return { judgement: "idle", words: standing };
+  }
+  if (state !== "ready") return { judgement: lost ? "bad" : "warn", words: voice };
+  const lately = history.slice(-2);
+  const isShort = lately.every(({ queue }) => queue !== null && queue < 3);
+  if (isShort && lately.length > 1) return { judgement: "bad", words: "waits for its source" };
+  return { judgement: "good", words: "playing" };
+}
+
+/**
+ * A moment in words.
+ * @param {{ packets: number, late: number, p99: number | null, queue_min: number | null, errors: number, playing: number, load: { total: number } }} sample
+ */
+export function moment({ packets, late, p99, queue_min, errors, playing, load }) {
+  const lateness = p99 === null ? "over 100 ms" : `${p99} ms`;
+  return [
+    `${playing} playing`,
+    packets === 0
+      ? "no packets"
+      : `${late} of ${packets} packets late, 99 of 100 within ${lateness}`,
+    queue_min === null ? [] : `at least ${queue_min} frames ahead`,
+    `load ${percent(load.total)}`,
+    errors === 0 ? [] : `${errors} errors`,
+  ]
+    .flat()
+    .join(", ");
+}
+
+/** Seconds that are drawn when so many are known: a node that has just begun is not a line at the edge. */
+export function span(/** @type {number} */ known) {
+  return [60, 120, 300].find((seconds) => known <= seconds) ?? MAX_SAMPLES;
+}
+
+/** Bars of the strip of moments. */
+export const BARS = 60;
+
+/**
+ * The worst of each of the {@link BARS} equal parts of the time that is drawn; undefined where nothing is known.
+ * @param {readonly any[]} samples
+ */
+export function buckets(samples) {
+  const size = span(samples.length) / BARS;
+  return Array.from({ length: BARS }, (_, bar) => {
+    const from = samples.length - (BARS - bar) * size;
+    const part = samples.slice(Math.max(0, from), Math.max(0, from + size));
+    return part.length === 0 ? undefined : worst(part.map(judge));
+  });
+}
+
+/**
+ * How the time that is known was, in words.
+ * @param {readonly any[]} samples
+ */
+export function pastInWords(samples) {
+  const count = (/** @type {string} */ wanted) =>
+    samples.filter((sample) => judge(sample) === wanted).length;
+  const bad = count("bad");
+  const warn = count("warn");
+  const seconds = (/** @type {number} */ value) => (value === 1 ? "1 second" : `${value} seconds`);
+  if (bad + warn === 0) return `all good for ${duration(samples.length * 1000)}`;
+  const last = samples.findLast((sample) => judge(sample) !== "good");
+  const kinds = [bad > 0 ? `${seconds(bad)} bad` : [], warn > 0 ? `${seconds(warn)} doubtful` : []];
+  return `${kinds.flat().join(", ")} of ${duration(samples.length * 1000)}, the last at ${time(last.at)}`;
+}
+
+/**
+ * Errors with the same code at the same place one after another become one, with how many there were.
+ * @template {{ code: string, guild_id: string | null, user_id: string }} Told
+ * @param {readonly Told[]} errors
+ */
+export function groupErrors(errors) {
+  /** @type {(Told & { times: number })[]} */
+  const groups = [];
+  for (const error of errors) {
+    const last = groups.at(-1);
+    const isSame = ["code", "guild_id", "user_id"].every((key) => last?.[key] === error[key]);
+    if (last && isSame) last.times += 1;
+    else groups.push({ ...error, times: 1 });
+  }
+  return groups;
 }
 
 /**
