@@ -2,20 +2,8 @@
 
 import test from "ava";
 import type { DiscordSimulator, SimMember } from "../../ts/simulator/index.ts";
-import {
-  type Bench,
-  type BenchOptions,
-  channelId,
-  guildId,
-  openBench,
-  tune,
-  userId,
-} from "./bench.ts";
-
-const FRIEND = "852892297661906993";
-const GUEST = "613425648685547541";
-const room = { guildId, channelId };
-const encrypted: BenchOptions = { simulator: { daveProtocolVersion: 1 } };
+import { type Bench, channelId, openBench, tune, userId } from "./bench.ts";
+import { encrypted, FRIEND, hears, music, OTHER, room } from "./encrypted-call.ts";
 
 type DaveFaults = DiscordSimulator["faults"]["dave"];
 
@@ -78,7 +66,7 @@ for (const { name, settings, meanwhile, recoveries = 0, guestHears = true } of C
     play();
     await hears(friend, 5);
     meanwhile?.(simulator.faults.dave);
-    const guest = simulator.member({ ...room, userId: GUEST });
+    const guest = simulator.member({ ...room, userId: OTHER });
     if (guestHears) await hears(guest, 5);
     else await guest.ready(30_000);
     guest.leave();
@@ -108,7 +96,7 @@ test("the last member starts anew, told version 0 or 1, and is heard by who come
     await hears(friend, 5);
     friend.leave();
     await friend.heard.waitFor(() => connection.encryption.state.members.length < 2, 30_000);
-    const next = simulator.member({ ...room, userId: GUEST });
+    const next = simulator.member({ ...room, userId: OTHER });
     await hears(next, 20);
     t.true(music(next).length >= 20);
     t.is(connection.encryption.state.privacyCode, next.dave?.privacyCode);
@@ -125,12 +113,4 @@ async function settled(bench: Bench, friend: SimMember): Promise<boolean> {
     return isOne && present === 2 && pendingTransitions.length === 0;
   };
   return await friend.heard.waitFor(isSettled, 30_000);
-}
-
-async function hears(member: SimMember, count: number): Promise<void> {
-  await member.heard.waitFor(() => music(member).length >= count, 30_000);
-}
-
-function music(member: SimMember): unknown[] {
-  return member.heard.packets.filter((packet) => packet.userId === userId && !packet.silence);
 }

@@ -2,23 +2,11 @@
 
 import { randomBytes } from "node:crypto";
 import test from "ava";
-import { type SimMember, toneFrames } from "../../ts/simulator/index.ts";
-import type { EncryptionState } from "../../ts/voice/encryption.ts";
-import {
-  type Bench,
-  type BenchOptions,
-  channelId,
-  guildId,
-  openBench,
-  tune,
-  userId,
-} from "./bench.ts";
+import { toneFrames } from "../../ts/simulator/index.ts";
+import { channelId, guildId, openBench, tune, userId } from "./bench.ts";
+import { encrypted, FRIEND, hears, hex, music, OTHER, room, state } from "./encrypted-call.ts";
 
-const FRIEND = "852892297661906993";
-const OTHER = "613425648685547541";
 const NEXT_CHANNEL = "127121515262115841";
-const room = { guildId, channelId };
-const encrypted: BenchOptions = { simulator: { daveProtocolVersion: 1 } };
 
 test("a session that is cut in the middle of a transition is resumed, and the transition with it", async (t) => {
   await using bench = await openBench(encrypted);
@@ -156,30 +144,4 @@ function garbage(): Buffer {
     randomBytes(60),
     Buffer.of(0x80 | low, 0x80 | middle, 1, 0x0e, 0xfa, 0xfa),
   ]);
-}
-
-async function hears(member: SimMember, count: number): Promise<void> {
-  await member.heard.waitFor(() => music(member).length >= count, 30_000);
-}
-
-function music(member: SimMember): unknown[] {
-  return member.heard.packets.filter((packet) => packet.userId === userId && !packet.silence);
-}
-
-function hex(frame: Uint8Array): string {
-  return Buffer.from(frame).toString("hex");
-}
-
-/** Resolves when the encryption of the call is as described. */
-async function state(bench: Bench, isSo: (state: EncryptionState) => boolean): Promise<void> {
-  const { encryption } = bench.connection;
-  if (isSo(encryption.state)) return;
-  await new Promise<void>((resolve) => {
-    const watch = (now: EncryptionState): void => {
-      if (!isSo(now)) return;
-      encryption.off("change", watch);
-      resolve();
-    };
-    encryption.on("change", watch);
-  });
 }

@@ -3,30 +3,17 @@
 import { readFile } from "node:fs/promises";
 import test from "ava";
 import { oggOpusPackets } from "../../ts/cli/demo/ogg-packets.ts";
-import { type SimMember, toneFrames } from "../../ts/simulator/index.ts";
+import { toneFrames } from "../../ts/simulator/index.ts";
 import type { EncryptionState } from "../../ts/voice/encryption.ts";
-import {
-  type Bench,
-  type BenchOptions,
-  channelId,
-  guildId,
-  openBench,
-  tune,
-  userId,
-} from "./bench.ts";
-
-const FRIEND = "852892297661906993";
-const OTHER = "613425648685547541";
-const SILENCE = Buffer.of(0xf8, 0xff, 0xfe);
-const room = { guildId, channelId };
-const encrypted: BenchOptions = { simulator: { daveProtocolVersion: 1 } };
+import { channelId, guildId, openBench, tune, userId } from "./bench.ts";
+import { encrypted, FRIEND, hears, hex, music, OTHER, room, state } from "./encrypted-call.ts";
 
 test("a member who decrypts with another implementation hears the track bit for bit", async (t) => {
   await using bench = await openBench(encrypted);
   const friend = bench.simulator.member({ ...room, userId: FRIEND });
   await bench.connection.join(channelId);
   bench.connection.player.play({ kind: "file", path: tune });
-  await heard(friend, 100);
+  await hears(friend, 100);
   const packets = await frames();
   t.deepEqual(music(friend).slice(0, 100), packets.slice(0, 100), "from the first frame on");
   t.is(friend.heard.stats().unopened, 0);
@@ -52,16 +39,16 @@ test("members come and go while the track plays, and no frame is lost to those w
   const friend = bench.simulator.member({ ...room, userId: FRIEND });
   await bench.connection.join(channelId);
   bench.connection.player.play({ kind: "file", path: tune });
-  await heard(friend, 20);
+  await hears(friend, 20);
   for (let round = 0; round < 5; round++) {
     const guest = bench.simulator.member({ ...room, userId: OTHER });
     await state(bench, ({ members }) => members.includes(OTHER));
-    await heard(guest, 10);
+    await hears(guest, 10);
     guest.leave();
     await state(bench, ({ members }) => !members.includes(OTHER));
   }
   const count = music(friend).length;
-  await heard(friend, count + 20);
+  await hears(friend, count + 20);
   const packets = await frames();
   t.deepEqual(music(friend), packets.slice(0, music(friend).length));
   t.is(friend.heard.stats().unopened, 0);
@@ -73,13 +60,13 @@ test("down to no encryption and up again in the middle of a track: in order, and
   const friend = bench.simulator.member({ ...room, userId: FRIEND });
   await bench.connection.join(channelId);
   bench.connection.player.play({ kind: "file", path: tune });
-  await heard(friend, 20);
+  await hears(friend, 20);
   bench.simulator.dave(room).downgrade();
   await state(bench, ({ protocolVersion, ready }) => protocolVersion === 0 && ready);
-  await heard(friend, music(friend).length + 20);
+  await hears(friend, music(friend).length + 20);
   bench.simulator.dave(room).upgrade();
   await state(bench, ({ protocolVersion, ready }) => protocolVersion === 1 && ready);
-  await heard(friend, music(friend).length + 20);
+  await hears(friend, music(friend).length + 20);
   const packets = await frames();
   let at = -1;
   for (const frame of music(friend)) {
@@ -133,7 +120,7 @@ test("a resumed session keeps its group, and a new one builds another", async (t
   const friend = bench.simulator.member({ ...room, userId: FRIEND });
   await bench.connection.join(channelId);
   bench.connection.player.play({ kind: "file", path: tune });
-  await heard(friend, 20);
+  await hears(friend, 20);
   const lost: EncryptionState[] = [];
   bench.connection.encryption.on("change", (now) => {
     if (!now.ready) lost.push(now);
@@ -142,19 +129,14 @@ test("a resumed session keeps its group, and a new one builds another", async (t
   await bench.reached("resuming");
   await bench.reached("ready");
   t.deepEqual(lost, []);
-  await heard(friend, music(friend).length + 20);
+  await hears(friend, music(friend).length + 20);
   bench.simulator.faults.closeWith({ guildId, userId }, 4006);
   await bench.until(() => bench.connection.status !== "ready");
   await bench.reached("ready");
-  await heard(friend, music(friend).length + 20);
+  await hears(friend, music(friend).length + 20);
   t.true(lost.length > 0);
   t.is(friend.heard.stats().unopened, 0);
 });
-
-/** Resolves when a member has heard so many frames that are no silence. */
-async function heard(member: SimMember, count: number): Promise<void> {
-  await member.heard.waitFor(() => music(member).length >= count, 30_000);
-}
 
 /** So many of the next packets, as hexadecimal digits. */
 async function take(
@@ -172,27 +154,4 @@ async function take(
 /** The frames of the track. */
 async function frames(): Promise<string[]> {
   return oggOpusPackets(await readFile(tune))?.map(hex) ?? [];
-}
-
-function music(member: SimMember): string[] {
-  const packets = member.heard.packets.filter((packet) => packet.userId === userId);
-  return packets.map(({ opus }) => hex(opus)).filter((frame) => frame !== hex(SILENCE));
-}
-
-function hex(frame: Uint8Array): string {
-  return Buffer.from(frame).toString("hex");
-}
-
-/** Resolves when the encryption of the call is as described. */
-async function state(bench: Bench, isSo: (state: EncryptionState) => boolean): Promise<void> {
-  const { encryption } = bench.connection;
-  if (isSo(encryption.state)) return;
-  await new Promise<void>((resolve) => {
-    const watch = (now: EncryptionState): void => {
-      if (!isSo(now)) return;
-      encryption.off("change", watch);
-      resolve();
-    };
-    encryption.on("change", watch);
-  });
 }
