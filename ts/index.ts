@@ -24,7 +24,6 @@ export type {
 } from "./gateway/gateway-parts.ts";
 export { GatewayMessageError, type ServerMessage } from "./gateway/messages.ts";
 export { SpeakingFlags, VoiceOpcode } from "./gateway/opcodes.ts";
-export type { TlsOptions } from "./gateway/socket.ts";
 export type {
   GatewayStatus,
   MachineConfig,
@@ -32,6 +31,7 @@ export type {
   Timeouts,
   VoiceCredentials,
 } from "./gateway/state.ts";
+export type { TlsOptions } from "./gateway/tls.ts";
 export { VoiceGateway } from "./gateway/voice-gateway.ts";
 export type { AudioGroup, AudioPiece, PieceKind } from "./native/audio-batch.ts";
 export type {

@@ -4,8 +4,8 @@ import type { SessionKeys, TransportTarget } from "../native/types.ts";
 import type { Logger } from "../support/logger.ts";
 import type { DaveCommand } from "./dave.ts";
 import type { ServerMessage } from "./messages.ts";
-import type { TlsOptions } from "./socket.ts";
 import type { GatewayStatus, MachineConfig, Reason } from "./state.ts";
+import type { TlsOptions } from "./tls.ts";
 import type { VoiceGateway } from "./voice-gateway.ts";
 
 /** Events of a {@link VoiceGateway}. */

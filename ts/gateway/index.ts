@@ -20,7 +20,7 @@ export {
   type ServerMessage,
 } from "./messages.ts";
 export { SpeakingFlags, VoiceOpcode } from "./opcodes.ts";
-export { GatewaySocket, type TlsOptions } from "./socket.ts";
+export { GatewaySocket } from "./socket.ts";
 export {
   DEFAULT_MACHINE_CONFIG,
   type GatewayStatus,
@@ -34,5 +34,6 @@ export {
   type TimerName,
   type VoiceCredentials,
 } from "./state.ts";
+export type { TlsOptions } from "./tls.ts";
 export { untilReady } from "./until-ready.ts";
 export { VoiceGateway } from "./voice-gateway.ts";

@@ -9,6 +9,7 @@ import {
   type ServerMessage,
   serialise,
 } from "./messages.ts";
+import { secureContext, type TlsOptions } from "./tls.ts";
 
 /** What a socket tells its owner. */
 export interface SocketEvents {
@@ -17,12 +18,6 @@ export interface SocketEvents {
   /** A frame that could not be understood; the connection stays. */
   badFrame(code: string): void;
   closed(code: number): void;
-}
-
-/** TLS settings of a socket. */
-export interface TlsOptions {
-  /** Certificate authorities in PEM, instead of the system's. */
-  ca?: string;
 }
 
 /** So long a peer may take to answer a close, in milliseconds. */
@@ -40,7 +35,7 @@ export class GatewaySocket {
     this.#socket = new WebSocket(url, {
       maxPayload: MAX_FRAME_BYTES,
       perMessageDeflate: false,
-      ...tls,
+      ...(url.startsWith("wss:") && { secureContext: secureContext(tls) }),
     });
     this.#socket.on("open", () => !this.#ended && events.opened());
     this.#socket.on("message", (data, isBinary) => {
