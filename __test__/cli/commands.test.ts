@@ -60,6 +60,9 @@ test("--help of the program and of every command says what it does, with example
   const all = await cadenza("--help");
   t.is(all.code, 0);
   t.regex(all.out, /Exit codes: 0 done, 1 failed, 2 wrong usage/);
+  const version = await cadenza("--version");
+  t.is(version.code, 0);
+  t.regex(version.out, /^\d+\.\d+\.\d+\n$/);
   for (const command of COMMANDS) {
     t.true(all.out.includes(`  ${command} `), command);
     const { code, out } = await cadenza(command, "--help");

@@ -62,7 +62,7 @@ test("a configuration names the key and what is allowed, and never the password"
     resume_timeout_s: 60,
   });
   const cases: [Record<string, unknown>, RegExp][] = [
-    [{}, /password is missing; it takes a text of at least 8/],
+    [{}, /password is missing \(in the file, or CADENZA_PASSWORD in the environment\)/],
     [{ password: "s3cret" }, /password takes/],
     [{ ...good, port: 70_000 }, /port takes a whole number from 0 to 65535/],
     [{ ...good, port: "2333" }, /port takes/],

@@ -2,6 +2,7 @@
 /** `cadenza`: the command line. */
 
 import { Command } from "commander";
+import { packageVersion } from "../node/version.ts";
 import { CadenzaError } from "../support/errors.ts";
 import { benchCommand } from "./bench.ts";
 import { demoCommand } from "./demo/command.ts";
@@ -25,6 +26,7 @@ const program = new Command("cadenza")
   .description(
     "Sound in Discord voice channels: a player node, and a simulator to try it with no account.",
   )
+  .version(packageVersion(), "-V, --version")
   .addCommand(playCommand())
   .addCommand(serveCommand())
   .addCommand(simulateCommand())
@@ -34,6 +36,8 @@ const program = new Command("cadenza")
   .addHelpText("after", HELP);
 
 for (const command of [program, ...program.commands]) {
+  const whole = command === program ? "cadenza" : `cadenza ${command.name()}`;
+  command.showHelpAfterError(`${whole} --help tells what there is.`);
   command.exitOverride((exit) => process.exit(exit.exitCode === 0 ? 0 : EXIT_USAGE));
 }
 

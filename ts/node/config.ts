@@ -29,7 +29,10 @@ export function resolveConfig(input: Record<string, unknown>): NodeConfig {
   const given = { ...input, password: input.password ?? passwordOf(input.password_file) };
   const resolved = Object.entries(CONFIG_KEYS).map(([name, key]) => {
     const value = given[name as keyof typeof given] ?? key.fallback;
-    if (value === undefined) throw bad(`${name} is missing; it takes ${key.allowed}`);
+    if (value === undefined) {
+      const places = `in the file, or CADENZA_${name.toUpperCase()} in the environment`;
+      throw bad(`${name} is missing (${places}); it takes ${key.allowed}`);
+    }
     if (!key.valid(value)) throw bad(`${name} takes ${key.allowed}`);
     return [name, value];
   });
