@@ -14,6 +14,7 @@ import { node } from "./experiments/node.ts";
 import { scale } from "./experiments/scale.ts";
 import { sealing } from "./experiments/seal.ts";
 import { first, startup } from "./experiments/start.ts";
+import { compileSenders } from "./harness/compiled.ts";
 import { contenders } from "./harness/contenders.ts";
 import { makeFixture } from "./harness/fixture.ts";
 import { Stage } from "./harness/stage.ts";
@@ -58,6 +59,7 @@ async function main(): Promise<void> {
   const used = present.filter(({ name }) => wanted?.includes(name) ?? true);
   for (const { name, why } of missing) say(`${name} is left out: ${why}.`);
   const began = Date.now();
+  compileSenders(root);
   const fixture = makeFixture(root, join(root, "benchmark/.work"));
   const stage = await Stage.open(root, fixture);
   const sections: Section[] = [];

