@@ -6,6 +6,9 @@ import { oggOpus } from "./ogg.ts";
 import { MAX_PROBLEMS, type Problem } from "./problems.ts";
 import { decodeRecording, type HeardPacket, withoutGaps, writeRecording } from "./recording.ts";
 
+/** Between two looks at what somebody waits for, in milliseconds. */
+const LOOK_EVERY_MS = 20;
+
 /** Options of a listener. */
 export interface ListenerOptions {
   /** Most packets that are kept; later ones are only counted. Default 360,000: two hours of one speaker. */
@@ -102,12 +105,14 @@ export class Listener {
   /**
    * Resolves true once the condition holds, false when it does not within the time.
    *
-   * Looked at with every packet, every problem and every change of the channel's sessions.
+   * Looked at with every packet, every problem and every change of the channel's sessions, and 50 times a second for
+   * conditions that ask something else.
    */
   waitFor(condition: (listener: Listener) => boolean, timeoutMs = 10_000): Promise<boolean> {
     return new Promise((resolve, reject) => {
       const settle = (held: boolean): void => {
         clearTimeout(timer);
+        clearInterval(looking);
         this.#waiting.delete(check);
         resolve(held);
       };
@@ -121,6 +126,7 @@ export class Listener {
       };
       const giveUp = (): void => settle(false);
       const timer = setTimeout(giveUp, timeoutMs);
+      const looking = setInterval(check, LOOK_EVERY_MS);
       this.#waiting.set(check, giveUp);
       check();
     });
