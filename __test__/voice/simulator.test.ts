@@ -226,7 +226,7 @@ test("pause sends five silence frames, resume continues with the clock", async (
   player.pause();
   const { packets } = bench.listener;
   t.true(
-    await bench.listener.waitFor(() => packets.slice(-5).every((packet) => packet.silence), 5000),
+    await bench.listener.waitFor(() => packets.slice(-5).every((packet) => packet.silence), 30_000),
   );
   const heldAt = packets.length;
   const position = player.positionMs;
@@ -246,13 +246,13 @@ test("seek moves the position, end_ms ends the track, stop says stopped", async 
   const finished = ended();
   player.play({ kind: "file", path: track }, { startMs: 11_000, endMs: 11_400 });
   t.is(await finished, "finished");
-  t.true(await bench.listener.waitFor(({ packets }) => packets.at(-1)?.silence === true, 5000));
+  t.true(await bench.listener.waitFor(({ packets }) => packets.at(-1)?.silence === true, 30_000));
   const sounding = bench.listener.packets.filter((packet) => !packet.silence).length;
   t.true(Math.abs(sounding - 20) <= 1, `${sounding} packets for 400 ms`);
   player.play({ kind: "file", path: track });
   t.true(await hears(bench));
   player.seek(8000);
-  t.true(await bench.listener.waitFor(() => player.positionMs >= 8000, 5000));
+  t.true(await bench.listener.waitFor(() => player.positionMs >= 8000, 30_000));
   const stopped = ended();
   player.stop();
   t.is(await stopped, "stopped");
