@@ -46,6 +46,15 @@ struct RingKey {
 }
 
 impl KeyRing {
+    /// The ring of a call without encryption: everything comes in clear.
+    #[must_use]
+    pub fn of_clear_call() -> KeyRing {
+        KeyRing {
+            clear: ClearFrames::Allowed,
+            ..KeyRing::default()
+        }
+    }
+
     /// A ring without keys whose count goes on.
     pub(crate) fn emptied(&self) -> KeyRing {
         KeyRing {

@@ -45,6 +45,7 @@ impl Engine {
             let dave = entry.dave.get_or_insert_with(|| DaveEntry::new(flow));
             dave.life += 1;
             let life = dave.life;
+            dave.call.begin(target.version);
             let opener = DaveOpener::new(Alarm::new(&dave.call, &self.dave));
             self.dave.post(&dave.call, Job::Open { life, target });
             Ok(opener)

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::vec::IntoIter;
 
 use cadenza_dave::{
-    Dave, DaveEvent, DaveFailure, FrameSession, NO_ENCRYPTION, OpenDave, Output, SenderKeys,
-    ServerMessage, Undecryptable,
+    Dave, DaveEvent, DaveFailure, FrameSession, KeyRing, NO_ENCRYPTION, OpenDave, Output,
+    SenderKeys, ServerMessage, Undecryptable,
 };
 
 use super::api::DaveTarget;
@@ -126,6 +126,14 @@ impl DaveCall {
     /// What openers of this flow's media go by.
     pub(crate) fn received(&self) -> &Arc<Received> {
         &self.received
+    }
+
+    /// A session begins. Without encryption its frames can be heard from now on, not only once a worker
+    /// has come to it.
+    pub(super) fn begin(&self, version: u16) {
+        if version == NO_ENCRYPTION {
+            self.received.set_keys(KeyRing::of_clear_call());
+        }
     }
 
     /// Whether the present session, or the one before, is or was encrypted.

@@ -47,6 +47,20 @@ fn frames_of_another_implementation_are_opened_and_former_keys_live_ten_seconds(
 }
 
 #[test]
+fn a_session_without_encryption_is_heard_before_a_worker_has_come_to_it() {
+    let mut bench = Bench::new();
+    let mut before = bench.opener();
+    let clear = |opener: &mut DaveOpener| opener.open_at(PEER, &mut FRAME.to_vec(), 0);
+    assert_eq!(clear(&mut before), Err(OpenFailure::Unencrypted));
+    bench.call.begin(1);
+    assert_eq!(clear(&mut bench.opener()), Err(OpenFailure::Unencrypted));
+    bench.call.begin(0);
+    assert_eq!(clear(&mut bench.opener()), Ok(FRAME.len()));
+    bench.open(0);
+    assert_eq!(clear(&mut bench.opener()), Ok(FRAME.len()));
+}
+
+#[test]
 fn what_comes_before_the_welcome_is_counted_and_what_follows_is_opened() {
     let mut bench = Bench::new();
     let mut opener = bench.opener();
