@@ -205,8 +205,8 @@ test.serial(
     await pause(400);
     client.speak(1);
     await client.play(sound(40));
-    // The client stalls for 500 ms, then catches up: late, but on its grid.
-    await pause(500);
+    // The client stalls for 300 ms, then catches up: late, but on its grid.
+    await pause(300);
     await client.play([...sound(70), ...TAIL]);
     client.speak(0);
     await pause(300);
