@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use rtrb::RingBuffer;
 
+use crate::prefetch;
+
 /// The longest Opus frame a queue carries, in bytes.
 pub const MAX_FRAME_LEN: usize = 1275;
 
@@ -31,6 +33,12 @@ const RESERVE: usize = 3 * MIN_CAPACITY_BYTES;
 
 /// Frames that are played before a revision begins, counted from the one that is due next: 40 ms.
 const AHEAD: u32 = 2;
+
+/// A frame at 128 kbit/s with its header, and about what most others take.
+const USUAL_RECORD_LEN: usize = 320;
+
+/// The ring keeps its ends so many bytes apart.
+const APART: usize = 128;
 
 /// The smallest ring that takes the longest frame.
 const MIN_CAPACITY_BYTES: usize = RECORD_HEADER_LEN + MAX_FRAME_LEN;
@@ -286,6 +294,22 @@ impl FrameConsumer {
         let older = cut.revision.wrapping_sub(header.revision) as i16 > 0;
         let replaced = cut.epoch == header.meta.epoch && older && header.number >= cut.number;
         replaced || header.number < self.number
+    }
+
+    /// Asks for what leads to the next frame: both ends' places and the counters.
+    pub(crate) fn warm(&self) {
+        prefetch::every(self.bytes.buffer(), APART);
+        prefetch::prefetch(&*self.shared);
+    }
+
+    /// Asks for the bytes of the next frame, as long as most are.
+    pub(crate) fn warm_frame(&mut self) {
+        let wanted = self.bytes.slots().min(USUAL_RECORD_LEN);
+        if let Ok(record) = self.bytes.read_chunk(wanted) {
+            let (bytes, wrapped) = record.as_slices();
+            prefetch::prefetch(bytes);
+            prefetch::prefetch(wrapped);
+        }
     }
 
     /// Drops the frames at the front that are older than `epoch`, and returns how many.

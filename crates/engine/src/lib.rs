@@ -29,6 +29,7 @@ pub mod feed;
 pub mod flow;
 pub mod frame_queue;
 pub mod pacer;
+mod prefetch;
 pub mod receive;
 mod stats;
 mod system;

@@ -110,6 +110,20 @@ impl Feed {
         }
     }
 
+    /// Asks for what leads to the next frame.
+    pub(crate) fn warm_queue(&self) {
+        if let Frames::Queue(queue) = &self.frames {
+            queue.warm();
+        }
+    }
+
+    /// Asks for the next frame's bytes.
+    pub(crate) fn warm_frame(&mut self) {
+        if let Frames::Queue(queue) = &mut self.frames {
+            queue.warm_frame();
+        }
+    }
+
     pub(crate) fn discard_older_than(&mut self, epoch: u16) {
         if let Frames::Queue(queue) = &mut self.frames {
             queue.discard_older_than(epoch);

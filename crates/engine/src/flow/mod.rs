@@ -21,10 +21,11 @@ pub use feed::{Feed, FeedKind};
 pub use session::{Session, SessionSeed};
 pub(crate) use shared::Counter;
 pub use shared::FlowShared;
-pub(crate) use turn::{Buffers, TurnIo};
+pub(crate) use turn::{Datagram, FrameRoom, Ready, Settled, TurnIo};
 
 use crate::FlowId;
-use crate::transport::LinkHealth;
+use crate::prefetch::prefetch;
+use crate::transport::{LinkHealth, PacketSink};
 use pending::Pending;
 
 /// A socket, as the packet sink knows it.
@@ -214,6 +215,34 @@ impl<H> Flow<H> {
     fn may_send(&self) -> bool {
         let ready = self.live && self.session.is_some();
         self.outlet.is_some() || ready
+    }
+
+    /// Asks for what a turn needs besides the flow itself.
+    pub(crate) fn warm_parts<S: PacketSink<Handle = H>>(&self, sink: &S) {
+        prefetch(&*self.shared);
+        if let Some(feed) = &self.feed {
+            prefetch(&**feed);
+        }
+        if let Some(session) = &self.session {
+            prefetch(&**session);
+        }
+        if let Some(link) = &self.link {
+            sink.warm(&link.handle);
+        }
+    }
+
+    /// Asks for what lies behind the feed, once that is here.
+    pub(crate) fn warm_queue(&self) {
+        if let Some(feed) = &self.feed {
+            feed.warm_queue();
+        }
+    }
+
+    /// Asks for the next frame's bytes.
+    pub(crate) fn warm_frame(&mut self) {
+        if let Some(feed) = &mut self.feed {
+            feed.warm_frame();
+        }
     }
 
     fn is_paused(&self) -> bool {

@@ -1,4 +1,7 @@
-//! One turn of a flow: everything that is due by now, which is usually one frame.
+//! One turn of a flow: a frame that is due is made ready, its packet leaves, and what came of it is told.
+//!
+//! The three steps are apart so that a pacer can do each for a few flows in a row: code and tables of the
+//! cipher stay in the cache, and so does the kernel's way out.
 
 use std::sync::atomic::Ordering;
 
@@ -9,52 +12,59 @@ use cadenza_proto::{FRAME_NANOS, MAX_DATAGRAM, SILENCE_FRAME};
 
 use super::Flow;
 use super::feed::Next;
-use crate::clock::Clock;
 use crate::frame_queue::MAX_FRAME_LEN;
 use crate::pacer::{Output, PacerCounters};
 use crate::transport::PacketSink;
 
-/// What a pacer lends to a flow for its turn.
-pub(crate) struct TurnIo<'a, C, S: PacketSink> {
-    pub(crate) clock: &'a C,
-    pub(crate) sink: &'a mut S,
-    pub(crate) buffers: &'a mut Buffers,
+/// What a pacer lends to a flow that makes a packet.
+pub(crate) struct TurnIo<'a> {
+    /// When the flow is asked, nanoseconds.
+    pub(crate) now_ns: u64,
+    /// Room for a frame before it is sealed.
+    pub(crate) frame: &'a mut FrameRoom,
+    /// Where the packet goes.
+    pub(crate) datagram: &'a mut Datagram,
     pub(crate) counters: &'a PacerCounters,
-    pub(crate) output: &'a mut Output<S::Handle>,
     pub(crate) stall_ns: u64,
     /// How long a track waits for end-to-end encryption before its time passes unheard.
     pub(crate) hold_ns: u64,
 }
 
-/// Room for one frame and one datagram; every flow of a pacer uses the same.
-pub(crate) struct Buffers {
-    frame: [u8; MAX_FRAME_LEN + MAX_OVERHEAD],
-    datagram: [u8; MAX_DATAGRAM],
-}
+/// Room for one packet.
+pub(crate) type Datagram = [u8; MAX_DATAGRAM];
 
-impl Default for Buffers {
-    fn default() -> Buffers {
-        Buffers {
-            frame: [0; MAX_FRAME_LEN + MAX_OVERHEAD],
-            datagram: [0; MAX_DATAGRAM],
-        }
+/// Room for one frame, encrypted or not; every flow of a pacer uses the same.
+pub(crate) struct FrameRoom([u8; MAX_FRAME_LEN + MAX_OVERHEAD]);
+
+impl Default for FrameRoom {
+    fn default() -> FrameRoom {
+        FrameRoom([0; MAX_FRAME_LEN + MAX_OVERHEAD])
     }
 }
 
-impl Buffers {
+impl FrameRoom {
     /// Room for a frame that is not encrypted yet.
-    fn frame_room(&mut self) -> &mut [u8; MAX_FRAME_LEN] {
-        self.frame
+    fn clear(&mut self) -> &mut [u8; MAX_FRAME_LEN] {
+        self.0
             .first_chunk_mut()
             .expect("a frame is shorter than the room for an encrypted one")
     }
 }
 
-/// When the frame in hand should have gone, and by how much that is over.
+/// A packet that waits in its datagram to be sent.
 #[derive(Clone, Copy)]
-struct Deadline {
+pub(crate) struct Ready {
+    len: usize,
     due_ns: u64,
-    late_ns: u64,
+    silence: bool,
+}
+
+/// How a flow goes on after its turn.
+pub(crate) enum Settled {
+    /// It is due again at this time.
+    Stays { next_ns: u64 },
+    /// It has nothing more to do.
+    Leaves,
 }
 
 /// What goes into a packet.
@@ -66,23 +76,60 @@ enum Sound {
 }
 
 impl<H> Flow<H> {
-    /// Sends what is due: nothing, one frame, or up to three after a stall.
-    pub(crate) fn take_turn<C, S>(&mut self, io: &mut TurnIo<'_, C, S>)
-    where
-        C: Clock,
-        S: PacketSink<Handle = H>,
-    {
+    /// Makes the packet that is due, if one is. After a stall there may be more: ask again once it is sent.
+    pub(crate) fn prepare(&mut self, io: &mut TurnIo<'_>) -> Option<Ready> {
         while self.wants_turns() {
-            let now_ns = io.clock.now_ns();
-            match self.schedule.poll(now_ns) {
-                Due::NotYet { .. } => break,
-                Due::Skipped { frames } => self.note_skipped(frames, io.counters),
-                Due::Send { due_ns, late_ns } => {
-                    self.frame_due(Deadline { due_ns, late_ns }, io);
+            let ready = match self.schedule.poll(io.now_ns) {
+                Due::NotYet { .. } => return None,
+                Due::Skipped { frames } => {
+                    self.note_skipped(frames, io.counters);
+                    None
                 }
+                Due::Send { due_ns, .. } => self.frame_due(due_ns, io),
+            };
+            if ready.is_some() {
+                return ready;
             }
         }
-        self.pending.flush(self.id, io.output);
+        None
+    }
+
+    /// Hands a prepared packet to the socket at `now_ns`, and counts it.
+    pub(crate) fn dispatch<S>(
+        &mut self,
+        ready: Ready,
+        datagram: &Datagram,
+        (sink, counters): (&mut S, &PacerCounters),
+        now_ns: u64,
+    ) where
+        S: PacketSink<Handle = H>,
+    {
+        let Some(link) = &self.link else { return };
+        match sink.send(&link.handle, &datagram[..ready.len]) {
+            Ok(()) => {
+                self.health.sent();
+                self.count_packet(ready, now_ns.saturating_sub(ready.due_ns), counters);
+            }
+            Err(error) => {
+                self.shared.send_errors.add(1);
+                let failing = self.health.refused(&error);
+                self.pending.failing = failing
+                    .map(|os_error| (link.generation, os_error))
+                    .or(self.pending.failing);
+            }
+        }
+    }
+
+    /// Tells what happened in this turn.
+    pub(crate) fn settle(&mut self, output: &mut Output<H>) -> Settled {
+        self.pending.flush(self.id, output);
+        if self.wants_turns() {
+            Settled::Stays {
+                next_ns: self.schedule.next_due(),
+            }
+        } else {
+            Settled::Leaves
+        }
     }
 
     fn note_skipped(&mut self, frames: u64, counters: &PacerCounters) {
@@ -92,49 +139,42 @@ impl<H> Flow<H> {
         }
     }
 
-    fn frame_due<C, S>(&mut self, deadline: Deadline, io: &mut TurnIo<'_, C, S>)
-    where
-        C: Clock,
-        S: PacketSink<Handle = H>,
-    {
+    fn frame_due(&mut self, due_ns: u64, io: &mut TurnIo<'_>) -> Option<Ready> {
         if !self.may_send() {
             self.hold();
-            return;
+            return None;
         }
         if self.frames.is_held() {
-            self.held_frame_due(deadline, io);
-            return;
+            return self.held_frame_due(due_ns, io);
         }
-        if let Some(len) = self.next_frame(deadline.due_ns, io) {
+        if let Some(len) = self.next_frame(due_ns, io) {
             self.tail.on_frame();
             self.winding_down = true;
-            self.send(Sound::Frame(len), deadline, io);
-            return;
+            return self.seal(Sound::Frame(len), due_ns, io);
         }
         match self.tail.on_empty() {
             TailAction::Silence { last } => {
-                self.send(Sound::Silence, deadline, io);
                 self.pending.drained |= last;
+                self.seal(Sound::Silence, due_ns, io)
             }
             // Only now may the flow leave the wheel: its next packet is at least a period away.
-            TailAction::Idle => self.winding_down = false,
+            TailAction::Idle => {
+                self.winding_down = false;
+                None
+            }
         }
     }
 
     /// Encryption is on and not ready. The track waits for a while, and then its time passes unheard:
     /// a bot that is alone in a channel would otherwise wait for ever.
-    fn held_frame_due<C, S>(&mut self, deadline: Deadline, io: &mut TurnIo<'_, C, S>)
-    where
-        C: Clock,
-        S: PacketSink<Handle = H>,
-    {
-        let since_ns = *self.held_since_ns.get_or_insert(deadline.due_ns);
-        let passes = deadline.due_ns.saturating_sub(since_ns) >= io.hold_ns;
-        if passes && self.next_frame(deadline.due_ns, io).is_some() {
+    fn held_frame_due(&mut self, due_ns: u64, io: &mut TurnIo<'_>) -> Option<Ready> {
+        let since_ns = *self.held_since_ns.get_or_insert(due_ns);
+        let passes = due_ns.saturating_sub(since_ns) >= io.hold_ns;
+        if passes && self.next_frame(due_ns, io).is_some() {
             self.shared.frames_held.add(1);
             self.tail.on_frame();
             self.winding_down = true;
-            return;
+            return None;
         }
         if !passes {
             self.hold();
@@ -142,10 +182,13 @@ impl<H> Flow<H> {
         // Silence frames may go in clear: what sounded so far ends as it should.
         match self.tail.on_empty() {
             TailAction::Silence { last } => {
-                self.send(Sound::Silence, deadline, io);
                 self.pending.drained |= last && (passes || !self.wants_frames());
+                self.seal(Sound::Silence, due_ns, io)
             }
-            TailAction::Idle => self.winding_down = false,
+            TailAction::Idle => {
+                self.winding_down = false;
+                None
+            }
         }
     }
 
@@ -162,17 +205,14 @@ impl<H> Flow<H> {
     }
 
     /// Takes the next frame into the buffer, and notes what its arrival or absence means.
-    fn next_frame<C, S>(&mut self, due_ns: u64, io: &mut TurnIo<'_, C, S>) -> Option<usize>
-    where
-        S: PacketSink<Handle = H>,
-    {
+    fn next_frame(&mut self, due_ns: u64, io: &mut TurnIo<'_>) -> Option<usize> {
         self.follow_seek();
         if self.is_paused() {
             return None;
         }
         let feed = self.feed.as_mut().filter(|feed| !feed.is_over())?;
         let pending = &mut self.pending;
-        let next = feed.next(self.epoch, io.buffers.frame_room());
+        let next = feed.next(self.epoch, io.frame.clear());
         self.shared.frames_skipped.add(feed.take_missed());
         match next {
             Next::Frame { len, meta } => {
@@ -205,59 +245,51 @@ impl<H> Flow<H> {
         }
     }
 
-    fn send<C, S>(&mut self, sound: Sound, deadline: Deadline, io: &mut TurnIo<'_, C, S>)
-    where
-        S: PacketSink<Handle = H>,
-    {
+    /// Writes the packet, or hands the frame to those who follow a stream.
+    fn seal(&mut self, sound: Sound, due_ns: u64, io: &mut TurnIo<'_>) -> Option<Ready> {
         if let Some(outlet) = &self.outlet {
             // Whoever reads the stream adds the silence after it.
             if let Sound::Frame(len) = sound {
                 let position_ms = self.shared.position_ms.load(Ordering::Relaxed);
-                outlet.write(&io.buffers.frame[..len], position_ms as u32);
+                outlet.write(&io.frame.0[..len], position_ms as u32);
                 self.shared.packets_sent.add(1);
                 self.shared.bytes_sent.add(len as u64);
             }
-            return;
+            return None;
         }
-        let (Some(link), Some(session)) = (&self.link, &mut self.session) else {
-            return;
+        let (Some(_), Some(session)) = (&self.link, &mut self.session) else {
+            return None;
         };
         let payload: &[u8] = match sound {
-            Sound::Frame(len) => match self.frames.protect(&mut io.buffers.frame, len) {
-                Ok(len) => &io.buffers.frame[..len],
-                Err(_) => return self.shared.send_errors.add(1),
+            Sound::Frame(len) => match self.frames.protect(&mut io.frame.0, len) {
+                Ok(len) => &io.frame.0[..len],
+                Err(_) => {
+                    self.shared.send_errors.add(1);
+                    return None;
+                }
             },
             Sound::Silence => &SILENCE_FRAME,
         };
-        let datagram = &mut io.buffers.datagram;
-        let Ok(len) = session.seal(deadline.due_ns, payload, datagram) else {
-            return self.shared.send_errors.add(1);
+        let Ok(len) = session.seal(due_ns, payload, io.datagram) else {
+            self.shared.send_errors.add(1);
+            return None;
         };
-        match io.sink.send(&link.handle, &datagram[..len]) {
-            Ok(()) => {
-                self.health.sent();
-                self.count_packet(sound, len, deadline.late_ns, io.counters);
-            }
-            Err(error) => {
-                self.shared.send_errors.add(1);
-                let failing = self.health.refused(&error);
-                self.pending.failing = failing
-                    .map(|os_error| (link.generation, os_error))
-                    .or(self.pending.failing);
-            }
-        }
+        Some(Ready {
+            len,
+            due_ns,
+            silence: matches!(sound, Sound::Silence),
+        })
     }
 
-    fn count_packet(&self, sound: Sound, len: usize, late_ns: u64, counters: &PacerCounters) {
+    fn count_packet(&self, ready: Ready, late_ns: u64, counters: &PacerCounters) {
         let shared = &self.shared;
         shared.packets_sent.add(1);
-        shared.bytes_sent.add(len as u64);
+        shared.bytes_sent.add(ready.len as u64);
         shared.packets_late.add(u64::from(late_ns > FRAME_NANOS));
-        let silence = matches!(sound, Sound::Silence);
-        shared.silence_sent.add(u64::from(silence));
+        shared.silence_sent.add(u64::from(ready.silence));
         shared
             .frames_encrypted
-            .add(u64::from(!silence && self.frames.is_keyed()));
+            .add(u64::from(!ready.silence && self.frames.is_keyed()));
         counters.sent.add(1);
         counters.lateness.record_ns(late_ns);
     }

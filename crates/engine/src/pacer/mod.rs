@@ -10,6 +10,7 @@ mod meter;
 mod output;
 mod realtime;
 mod scheduling;
+mod serving;
 mod thread;
 mod wheel;
 
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::clock::Clock;
-use crate::flow::{Buffers, Flow, TurnIo};
+use crate::flow::Flow;
 use crate::transport::{Doorbell, PacketSink};
 
 pub use command::Command;
@@ -30,6 +31,7 @@ pub use output::{Notice, PacerReports};
 pub(crate) use thread::{PacerThread, PacerWaker};
 
 use meter::Meter;
+use serving::Batch;
 use wheel::{Place, SLOT_NS, SLOTS, Wheel, first_ms, slot_of};
 
 /// Commands applied in one tick; the rest wait for the next one, a millisecond later.
@@ -70,7 +72,7 @@ pub struct Pacer<C, S: PacketSink> {
     output: Output<S::Handle>,
     counters: Arc<PacerCounters>,
     meter: Meter,
-    buffers: Box<Buffers>,
+    batch: Box<Batch>,
     stall_ns: u64,
     hold_ns: u64,
     /// The load of the window that closed last, until it is asked for.
@@ -107,7 +109,7 @@ impl<C: Clock, S: PacketSink> Pacer<C, S> {
             output,
             counters: Arc::clone(&counters),
             meter: Meter::new(now_ns),
-            buffers: Box::default(),
+            batch: Box::default(),
             stall_ns: u64::from(config.stall_ms) * SLOT_NS,
             hold_ns: u64::from(config.hold_ms) * SLOT_NS,
             closed_load: None,
@@ -178,31 +180,6 @@ impl<C: Clock, S: PacketSink> Pacer<C, S> {
             self.regroup(slot_of(ms), ms);
         }
         self.cursor_ms = self.cursor_ms.max(now_ms + 1);
-    }
-
-    fn serve_slot(&mut self, slot: u8) {
-        let mut at = 0;
-        while let Some(&index) = self.wheel.flows(slot).get(at) {
-            let Some(seat) = &mut self.flows[index as usize] else {
-                debug_assert!(false, "a flow leaves the wheel before its seat is cleared");
-                return;
-            };
-            seat.flow.take_turn(&mut TurnIo {
-                clock: &self.clock,
-                sink: &mut self.sink,
-                buffers: &mut self.buffers,
-                counters: &self.counters,
-                output: &mut self.output,
-                stall_ns: self.stall_ns,
-                hold_ns: self.hold_ns,
-            });
-            if seat.flow.wants_turns() {
-                at += 1;
-            } else {
-                // Another flow moves to this index, so it stays.
-                self.take_off_wheel(index);
-            }
-        }
     }
 
     /// Moves a flow out of a slot that so few flows do not need, if it was served there at `ms`.

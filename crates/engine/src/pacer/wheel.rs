@@ -11,7 +11,7 @@ pub(super) const SLOTS: u64 = 20;
 pub(super) const SLOT_NS: u64 = 1_000_000;
 
 /// Flows for which one slot is enough before another comes into use.
-const FLOWS_PER_SLOT: usize = 8;
+const FLOWS_PER_SLOT: usize = 64;
 
 /// The order in which slots come into use: each next one falls into the widest gap.
 const ORDER: [u8; SLOTS as usize] = [

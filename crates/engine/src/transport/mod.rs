@@ -21,4 +21,9 @@ pub trait PacketSink {
 
     /// Hands one datagram over. A packet that is refused is lost.
     fn send(&mut self, handle: &Self::Handle, datagram: &[u8]) -> io::Result<()>;
+
+    /// Asks for the memory that a send through `handle` needs: one follows soon.
+    fn warm(&self, handle: &Self::Handle) {
+        let _ = handle;
+    }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::PacketSink;
+use crate::prefetch::prefetch;
 use crate::system::forbid_fragments;
 
 /// A call's socket, shared by its pacer and the receive thread; closed when both are done with it.
@@ -36,6 +37,10 @@ impl PacketSink for UdpSink {
 
     fn send(&mut self, handle: &UdpHandle, datagram: &[u8]) -> io::Result<()> {
         handle.send(datagram).map(|_| ())
+    }
+
+    fn warm(&self, handle: &UdpHandle) {
+        prefetch(&**handle);
     }
 }
 
