@@ -16,7 +16,7 @@ use crate::error::AudioError;
 use crate::filters::FilterSettings;
 use crate::options::{EncoderSettings, FrameInfo};
 use crate::opus::{Decoder, MAX_PACKET_SAMPLES};
-use crate::passthrough::{Passed, Passthrough};
+use crate::passthrough::{Passed, PassedFrame, Passthrough};
 use crate::renderer::{LEAD_IN, MOST_BACK, Rendered, Renderer};
 use crate::transcode::codec_failed;
 use crate::{FRAME_SAMPLES, MAX_OPUS_FRAME};
@@ -48,16 +48,10 @@ pub(crate) struct Detour {
 /// The latest packets, each with its number.
 #[derive(Default)]
 struct Packets {
-    waiting: VecDeque<Packet>,
+    waiting: VecDeque<PassedFrame>,
     /// The number of the first one.
     first: u64,
     ended: bool,
-}
-
-struct Packet {
-    data: Vec<u8>,
-    /// Source time in milliseconds at which it is over.
-    position_ms: u64,
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -362,14 +356,14 @@ impl FilteredWay {
 
 impl Packets {
     /// Packet `number`, which may be the next one to be read; `None` when there is no further one.
-    fn get(&mut self, number: u64, pass: &mut Passthrough) -> Result<Option<&Packet>, AudioError> {
+    fn get(
+        &mut self,
+        number: u64,
+        pass: &mut Passthrough,
+    ) -> Result<Option<&PassedFrame>, AudioError> {
         while number >= self.end() && !self.ended {
-            let mut out = [0; MAX_OPUS_FRAME];
-            match pass.next_frame(&mut out)? {
-                Passed::Frame(FrameInfo { len, position_ms }) => self.waiting.push_back(Packet {
-                    data: out[..len].to_vec(),
-                    position_ms,
-                }),
+            match pass.next_frame()? {
+                Passed::Frame(frame) => self.waiting.push_back(frame),
                 Passed::End | Passed::MustDecode => self.ended = true,
             }
         }

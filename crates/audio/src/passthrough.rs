@@ -2,22 +2,29 @@
 
 use std::collections::VecDeque;
 
+use crate::FRAME_SAMPLES;
 use crate::error::AudioError;
 use crate::options::FrameInfo;
 use crate::opus::{Reframer, Unsplittable};
 use crate::opus_pcm::OpusPcm;
 use crate::packets::{OpusPackets, TimedPacket};
-use crate::{FRAME_SAMPLES, MAX_OPUS_FRAME};
 
 /// Samples in a millisecond.
 const SAMPLES_PER_MS: i64 = 48;
 
 /// What asking for a frame may come to.
-pub(crate) enum Passed {
-    Frame(FrameInfo),
+pub(crate) enum Passed<F = FrameInfo> {
+    Frame(F),
     End,
     /// From here on packets cannot be passed through.
     MustDecode,
+}
+
+/// A frame as it was found.
+pub(crate) struct PassedFrame {
+    pub(crate) data: Vec<u8>,
+    /// Source time in milliseconds at which it is over.
+    pub(crate) position_ms: u64,
 }
 
 /// A track whose packets pass through.
@@ -53,28 +60,21 @@ impl Passthrough {
     }
 
     /// Hands out the next frame.
-    pub(crate) fn next_frame(
-        &mut self,
-        out: &mut [u8; MAX_OPUS_FRAME],
-    ) -> Result<Passed, AudioError> {
+    pub(crate) fn next_frame(&mut self) -> Result<Passed<PassedFrame>, AudioError> {
         self.fill()?;
-        let Some((frame, start)) = self.queue.pop_front() else {
+        let Some((data, start)) = self.queue.pop_front() else {
             return Ok(if self.is_stuck() {
                 Passed::MustDecode
             } else {
                 Passed::End
             });
         };
-        out[..frame.len()].copy_from_slice(&frame);
         let end = start
             .saturating_add(FRAME_SAMPLES as i64)
             .min(self.heard_to.max(start))
             .min(self.end);
         let position_ms = end.max(0) as u64 / SAMPLES_PER_MS as u64;
-        Ok(Passed::Frame(FrameInfo {
-            len: frame.len(),
-            position_ms,
-        }))
+        Ok(Passed::Frame(PassedFrame { data, position_ms }))
     }
 
     /// Goes to the frame that holds `position_ms`; returns where it begins.
@@ -124,17 +124,17 @@ impl Passthrough {
                 self.reframer.clear();
             } else if packet.start >= self.end {
                 self.ended = true;
-            } else if !self.take(&packet) {
+            } else if let Err(packet) = self.take(packet) {
                 self.stuck = Some(packet);
             }
         }
         Ok(())
     }
 
-    /// Puts a packet into frames; `false` when that is impossible.
-    fn take(&mut self, packet: &TimedPacket) -> bool {
+    /// Puts a packet into frames, or gives it back when that is impossible.
+    fn take(&mut self, packet: TimedPacket) -> Result<(), TimedPacket> {
         if !self.source.head().single_stream {
-            return false;
+            return Err(packet);
         }
         if self.reframer.pending_samples() == 0 {
             self.cursor = packet.start;
@@ -142,15 +142,23 @@ impl Passthrough {
         self.heard_to = packet.end();
         let (cursor, queue) = (&mut self.cursor, &mut self.queue);
         let (from, end, heard_to) = (self.from, self.end, self.heard_to);
-        let pushed = self.reframer.push(&packet.data, |frame| {
+        let mut place = || {
             let start = *cursor;
             *cursor = cursor.saturating_add(FRAME_SAMPLES as i64);
-            if *cursor > from && start < end.min(heard_to) {
-                queue.push_back((frame.to_vec(), start));
-            }
+            (*cursor > from && start < end.min(heard_to)).then_some(start)
+        };
+        if self.reframer.passes_whole(&packet.data) {
+            queue.extend(place().map(|start| (packet.data, start)));
+            return Ok(());
+        }
+        let pushed = self.reframer.push(&packet.data, |frame| {
+            queue.extend(place().map(|start| (frame.to_vec(), start)));
         });
         // The container has checked the packet's lengths, so malformed ones do not come this far.
-        matches!(pushed, Ok(()) | Err(Unsplittable::Malformed(_)))
+        match pushed {
+            Ok(()) | Err(Unsplittable::Malformed(_)) => Ok(()),
+            Err(_) => Err(packet),
+        }
     }
 }
 

@@ -192,7 +192,7 @@ impl Engine {
             entry.pushing = None;
             entry.push = None;
             entry.depth = depth;
-            Ok((serial, Arc::clone(&entry.shared.epoch), entry.filters))
+            Ok((serial, entry.shared.epoch(), entry.filters))
         })?;
         let load = LoadRequest {
             track: serial,

@@ -3,7 +3,6 @@
 mod feed_support;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
 use cadenza_audio::EncoderSettings;
@@ -224,7 +223,7 @@ fn shutdown_ends_feeds_in_every_state_though_nobody_takes_events() {
             encoder: EncoderSettings::default(),
             filters: FilterSettings::default(),
         };
-        host.load(feed, request, producer, Arc::new(AtomicU16::new(0)));
+        host.load(feed, request, producer, 0);
     };
     load(1, server.source("/a.whole"));
     load(2, server.source("/a.chunks"));

@@ -118,9 +118,9 @@ fn flows_that_change_their_pacer_leave_the_allocator_alone() {
 
 #[test]
 fn calls_that_move_together_leave_the_allocator_alone() {
-    let mut bench = Bench::new(400);
+    let mut bench = Bench::new(1_400);
     bench.pacer.sink().counting_only.set(true);
-    let mut producers: Vec<FrameProducer> = (0..320)
+    let mut producers: Vec<FrameProducer> = (0..1_400)
         .map(|_| {
             let flow = bench.flow();
             bench.play(flow, flow)
@@ -132,7 +132,7 @@ fn calls_that_move_together_leave_the_allocator_alone() {
             fill(producer, &[1; 160], 0);
         }
         if round == 20 {
-            for place in 0..312 {
+            for place in 0..1_392 {
                 bench.command(Command::Clear { place });
             }
         }

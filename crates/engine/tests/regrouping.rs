@@ -7,10 +7,10 @@ use support::pacer::{Bench, PERIOD, Packet, fill};
 
 #[test]
 fn calls_that_stay_move_together_when_the_others_leave() {
-    let mut bench = Bench::new(400);
-    let flows: Vec<u32> = (0..320).map(|_| bench.flow()).collect();
+    let mut bench = Bench::new(1_400);
+    let flows: Vec<u32> = (0..1_400).map(|_| bench.flow()).collect();
     let mut producers: Vec<_> = flows.iter().map(|flow| bench.play(*flow, 1)).collect();
-    let stays = 312;
+    let stays = 1_392;
     let mut ticks = 0;
     for period in 0..120 {
         for producer in &mut producers {
@@ -29,7 +29,7 @@ fn calls_that_stay_move_together_when_the_others_leave() {
         "{ticks} wake-ups for 8 flows in 40 periods"
     );
     let packets = bench.packets();
-    for flow in stays..320 {
+    for flow in stays..1_400 {
         let own: Vec<&Packet> = packets
             .iter()
             .filter(|packet| packet.from == flow)

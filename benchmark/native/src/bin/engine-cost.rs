@@ -90,7 +90,9 @@ fn begin(
         let flow = engine.create_flow().map_err(io::Error::other)?;
         let port = ports[ssrc as usize % ports.len()];
         let remote = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
-        engine.open_transport(flow, remote, ssrc, 1).map_err(io::Error::other)?;
+        engine
+            .open_transport(flow, remote, ssrc, 1)
+            .map_err(io::Error::other)?;
         engine
             .start_session(flow, TransportMode::Aes256GcmRtpsize, [ssrc as u8; 32])
             .map_err(io::Error::other)?;
@@ -146,9 +148,16 @@ fn packets(engine: &Engine) -> u64 {
 /// CPU time by thread name.
 fn threads_ns() -> BTreeMap<String, u64> {
     let mut times = BTreeMap::new();
-    for task in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+    for task in fs::read_dir("/proc/self/task")
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
         let read = |name: &str| fs::read_to_string(task.path().join(name)).unwrap_or_default();
-        let ns = read("schedstat").split(' ').next().and_then(|ns| ns.parse().ok());
+        let ns = read("schedstat")
+            .split(' ')
+            .next()
+            .and_then(|ns| ns.parse().ok());
         *times.entry(read("comm").trim().to_owned()).or_default() += ns.unwrap_or(0_u64);
     }
     times
@@ -172,6 +181,8 @@ fn start_receiver() -> io::Result<(Child, Vec<u16>)> {
     if let Some(out) = &mut child.stdout {
         BufReader::new(out).read_line(&mut line)?;
     }
-    let ports = line.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok());
+    let ports = line
+        .split(|c: char| !c.is_ascii_digit())
+        .filter_map(|n| n.parse().ok());
     Ok((child, ports.collect()))
 }

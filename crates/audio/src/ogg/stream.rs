@@ -284,7 +284,7 @@ impl OggOpus {
 
     /// The packets that end on this page, with their durations.
     fn assemble(&mut self, page: &Page) -> Result<Vec<(Vec<u8>, usize)>, AudioError> {
-        let mut packets = Vec::new();
+        let mut packets = Vec::with_capacity(page.lacing.len());
         let mut body = page.body.as_slice();
         for &len in &page.lacing {
             let (segment, rest) = body.split_at(usize::from(len).min(body.len()));

@@ -59,6 +59,14 @@ impl Reframer {
         Ok(())
     }
 
+    /// Whether [`push`](Reframer::push) would hand out these very bytes and nothing else.
+    pub fn passes_whole(&self, data: &[u8]) -> bool {
+        let lasts_20_ms = |packet: Packet<'_>| packet.samples() == FRAME_SAMPLES;
+        self.count == 0
+            && data.len() <= MAX_OPUS_FRAME
+            && Packet::parse(data).is_ok_and(lasts_20_ms)
+    }
+
     /// Finishes a pending packet with empty frames, which a decoder fills by concealment.
     pub fn finish(&mut self, emit: impl FnOnce(&[u8])) {
         let Some(toc) = self.toc.filter(|_| self.count > 0) else {
@@ -171,6 +179,17 @@ mod tests {
     #[test]
     fn twenty_milliseconds_pass_untouched() {
         let odd = [0xFB, 0x41, 3, 1, 2, 0, 0, 0];
+        let mut reframer = Reframer::default();
+        assert!(reframer.passes_whole(&odd));
+        assert!(
+            !reframer.passes_whole(&[0xF0, 1])
+                && !reframer.passes_whole(&[0xFF, 0x83, 1, 2, 9, 8, 8, 7])
+        );
+        assert_eq!(reframer.push(&[0xF0, 1], |_| ()), Ok(()));
+        assert!(
+            !reframer.passes_whole(&odd),
+            "half a packet waits before it"
+        );
         assert_eq!(reframe(&[&odd]), Ok(vec![odd.to_vec()]));
     }
 

@@ -116,7 +116,7 @@ impl FlowEntry {
         let Some(pushing) = &mut self.pushing else {
             return 0;
         };
-        let epoch = self.shared.epoch.load(Ordering::Acquire);
+        let epoch = self.shared.epoch();
         for (taken, frame) in frames.iter().enumerate() {
             if frame.is_empty() || frame.len() > MAX_FRAME_LEN {
                 self.frames_refused.fetch_add(1, Ordering::Relaxed);

@@ -54,7 +54,7 @@ impl Engine {
             let (_, serial) = install_pushed(table, flow, request, queue, events)?;
             let (entry, _) = table.flow(flow)?;
             entry.last_serial = Some(serial);
-            Ok((serial, Arc::clone(&entry.shared.epoch), entry.filters))
+            Ok((serial, entry.shared.epoch(), entry.filters))
         })?;
         // What the feed did before is over with this.
         let sound = (shape, OpenOptions { filters, ..options });

@@ -61,13 +61,14 @@ impl Effort {
         }
     }
 
-    /// Does one step of a worker and counts the time it takes.
-    pub(super) fn measured<T>(&self, step: impl FnOnce() -> T) -> T {
+    /// Does one step of a worker and counts the time it takes, which is returned too.
+    pub(super) fn measured<T>(&self, step: impl FnOnce() -> T) -> (T, Duration) {
         let began = Instant::now();
         let result = step();
         let now = Instant::now();
-        self.worked((now - began).saturating_sub(WAITED.take()), now);
-        result
+        let whole = now - began;
+        self.worked(whole.saturating_sub(WAITED.take()), now);
+        (result, whole)
     }
 
     /// Counts time a worker has spent on a feed, and judges when a stretch is over.

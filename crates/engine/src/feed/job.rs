@@ -23,7 +23,9 @@ use encoding::LOW_QUEUE;
 pub(super) use revision::FilterChange;
 
 /// Frames per step; then another feed gets its turn.
-const BATCH: usize = 16;
+const BATCH: usize = 64;
+/// Frames per step where each takes long to make.
+const ENCODED_BATCH: usize = 16;
 const FRAME: Duration = Duration::from_millis(20);
 /// How soon a feed looks again while frames wait that are to be passed over.
 const SOON: Duration = Duration::from_millis(8);
@@ -78,9 +80,16 @@ pub(super) struct Playback {
     was_ahead: bool,
 }
 
-/// An Opus frame; an empty one marks the end.
+/// An Opus frame that waits; an empty one marks the end.
 struct Frame {
     opus: Box<[u8]>,
+    position_ms: u32,
+}
+
+/// An Opus frame of so many bytes in the room it was made in; 0 marks the end.
+#[derive(Clone, Copy)]
+struct Made {
+    len: usize,
     position_ms: u32,
 }
 
@@ -145,27 +154,39 @@ impl Job {
             return Ok(Next::Continue);
         }
         self.follow_encoder(pool)?;
-        for _ in 0..BATCH {
+        let mut room = [0; MAX_OPUS_FRAME];
+        let batch = if self.encodes() { ENCODED_BATCH } else { BATCH };
+        for _ in 0..batch {
             if !self.bytes_wait() {
                 return Ok(Next::Park(self.until_urgent()));
             }
-            let frame = match self.playback.held.take() {
-                Some(frame) => frame,
-                None => match self.decode()? {
-                    Some(frame) => frame,
+            let made = match self.playback.held.take() {
+                Some(frame) => {
+                    room[..frame.opus.len()].copy_from_slice(&frame.opus);
+                    Made {
+                        len: frame.opus.len(),
+                        position_ms: frame.position_ms,
+                    }
+                }
+                None => match self.decode(&mut room)? {
+                    Some(made) => made,
                     None => return Ok(Next::Continue),
                 },
             };
             self.count_encoded(pool);
             self.tell_metadata(pool);
-            if !self.push(&frame) {
-                self.playback.held = Some(frame);
+            let opus = &room[..made.len];
+            if !self.push(opus, made.position_ms) {
+                self.playback.held = Some(Frame {
+                    opus: opus.into(),
+                    position_ms: made.position_ms,
+                });
                 self.keep_unplayed()?;
                 self.playback.was_ahead = true;
-                return Ok(Next::Park(self.until_half_empty().min(pool.longest_park())));
+                return Ok(Next::Park(self.until_low().min(pool.longest_park())));
             }
             self.publish_revision(false);
-            if frame.opus.is_empty() {
+            if opus.is_empty() {
                 return Ok(self.finish(pool));
             }
         }
@@ -289,12 +310,11 @@ impl Job {
         }
     }
 
-    /// The next frame, or the mark of the end; `None` when another part comes first.
-    fn decode(&mut self) -> Result<Option<Frame>, FeedError> {
-        let mut out = [0; MAX_OPUS_FRAME];
+    /// Writes the next frame, or the mark of the end; `None` when another part comes first.
+    fn decode(&mut self, out: &mut [u8; MAX_OPUS_FRAME]) -> Result<Option<Made>, FeedError> {
         self.playback.again = self.playback.again.saturating_sub(1);
         let frame = match &mut self.playback.source {
-            Some(source) => contained(|| source.next_frame(&mut out))?,
+            Some(source) => contained(|| source.next_frame(out))?,
             None => None,
         };
         let Some(frame) = frame else {
@@ -303,22 +323,24 @@ impl Job {
                 return Err(failure);
             }
             let onward = self.in_parts() && self.leave_part()?;
-            return Ok((!onward).then(|| self.end()));
+            return Ok((!onward).then_some(Made {
+                len: 0,
+                position_ms: self.playback.position_ms,
+            }));
         };
-        let opus = out.get(..frame.len).filter(|opus| !opus.is_empty());
-        let opus = opus.ok_or_else(|| {
-            FeedError::new(
+        if !(1..=out.len()).contains(&frame.len) {
+            return Err(FeedError::new(
                 AudioErrorCode::MalformedMedia.as_str(),
                 format!(
                     "a frame of {} bytes is impossible; use another file",
                     frame.len
                 ),
-            )
-        })?;
+            ));
+        }
         let position_ms = self.playback.part_ms.saturating_add(frame.position_ms);
         self.playback.position_ms = u32::try_from(position_ms).unwrap_or(u32::MAX);
-        Ok(Some(Frame {
-            opus: opus.into(),
+        Ok(Some(Made {
+            len: frame.len,
             position_ms: self.playback.position_ms,
         }))
     }
@@ -347,29 +369,28 @@ impl Job {
         }
     }
 
-    fn end(&self) -> Frame {
-        Frame {
-            opus: Box::default(),
-            position_ms: self.playback.position_ms,
-        }
-    }
-
     /// Queues a frame; `false` when the queue is full.
-    fn push(&mut self, frame: &Frame) -> bool {
+    fn push(&mut self, opus: &[u8], position_ms: u32) -> bool {
         let meta = FrameMeta {
             epoch: self.epoch,
-            position_ms: frame.position_ms,
-            last: frame.opus.is_empty(),
+            position_ms,
+            last: opus.is_empty(),
         };
-        self.producer.try_push(&frame.opus, meta)
+        self.producer.try_push(opus, meta)
     }
 
-    /// How long half of what is queued plays.
-    fn until_half_empty(&self) -> Duration {
+    /// How long it takes until the queue should be filled again: half of it when frames take long to
+    /// make, else two thirds, because fewer and longer visits are cheaper.
+    fn until_low(&self) -> Duration {
         if self.producer.is_revising() {
             return SOON;
         }
-        playing_time(self.producer.unplayed() / 2).max(FRAME)
+        let unplayed = self.producer.unplayed();
+        let played = match self.encodes() {
+            true => unplayed / 2,
+            false => unplayed * 2 / 3,
+        };
+        playing_time(played).max(FRAME)
     }
 
     /// When a feed that waits for bytes has to be content with few of them.

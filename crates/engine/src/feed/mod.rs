@@ -42,7 +42,7 @@ mod pool;
 mod pushed;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 use std::{fmt, io};
 
@@ -208,15 +208,8 @@ impl FeedHost {
 
     /// Begins to fill `producer`; what the feed did before is over. Never waits.
     ///
-    /// Frames carry the epoch that `epoch` holds at this moment, and after a
-    /// [`seek`](FeedHost::seek) the seek's.
-    pub fn load(
-        &self,
-        feed: FeedId,
-        request: LoadRequest,
-        producer: FrameProducer,
-        epoch: Arc<AtomicU16>,
-    ) {
+    /// Frames carry `epoch`, and after a [`seek`](FeedHost::seek) the seek's.
+    pub fn load(&self, feed: FeedId, request: LoadRequest, producer: FrameProducer, epoch: u16) {
         let load = self.pool.next_load();
         let origin = self.origin(feed, load, &request);
         let pipe: Option<Arc<dyn Close>> = match &origin {
@@ -235,7 +228,7 @@ impl FeedHost {
                 ..OpenOptions::default()
             },
             producer,
-            epoch: epoch.load(Ordering::Acquire),
+            epoch,
             cancelled: Arc::new(AtomicBool::new(false)),
             encoder: Arc::new(LiveEncoder::new(&request.encoder)),
             playback: Playback::default(),
@@ -251,7 +244,7 @@ impl FeedHost {
         track: u32,
         (shape, options): (PushedShape, OpenOptions),
         producer: FrameProducer,
-        epoch: Arc<AtomicU16>,
+        epoch: u16,
     ) -> PushWriter {
         let load = self.pool.next_load();
         let pipe = Arc::new(PushedPipe::new(shape));
@@ -262,7 +255,7 @@ impl FeedHost {
             origin: Origin::Pushed(Arc::clone(&pipe)),
             options,
             producer,
-            epoch: epoch.load(Ordering::Acquire),
+            epoch,
             cancelled: Arc::new(AtomicBool::new(false)),
             encoder,
             playback: Playback::default(),

@@ -4,11 +4,12 @@
 //! again, or in the hands of one worker. Everything that others want from it (a seek, a wake-up, its
 //! end) is noted in its [`Entry`], so commands need no queue and never wait.
 
+mod state;
+
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 use std::{io, mem};
 
@@ -19,11 +20,21 @@ use super::config::FeedConfig;
 use super::effort::{self, Effort};
 use super::frame_source::OpenFrames;
 use super::job::{FilterChange, Job, Next, Seek, Wishes};
-use super::live_encoder::LiveEncoder;
 use super::{FeedEvent, FeedId};
+use state::{Entry, Place, State, Task, Ticket};
 
 /// Parked feeds are looked at on a grid of this step, so that many share one wake-up.
 const PARK_GRID: Duration = Duration::from_millis(4);
+/// The grid for those that have much time.
+const WIDE_GRID: Duration = Duration::from_millis(20);
+/// How much time that is.
+const MUCH_TIME: Duration = Duration::from_millis(100);
+/// A feed whose last step took this long is no short work: another worker stands by for the rest.
+const LONG_STEP: Duration = Duration::from_micros(300);
+/// With so many feeds waiting for their turn, short work is shared too.
+const MANY_WAITING: usize = 64;
+/// How much later than the worker whose turn it is another one looks, in case that one is held up.
+const STAND_IN: Duration = Duration::from_millis(40);
 /// How often a worker that waits for room among the events looks whether it should stop.
 const EVENT_PATIENCE: Duration = Duration::from_millis(20);
 
@@ -45,58 +56,6 @@ pub(crate) struct Pool {
     stopping: AtomicBool,
     effort: Effort,
     origin: Instant,
-}
-
-#[derive(Default)]
-struct State {
-    entries: HashMap<FeedId, Entry>,
-    runnable: VecDeque<Ticket>,
-    parked: BinaryHeap<Reverse<(Instant, Ticket)>>,
-    /// Jobs nobody wants any more: a worker drops them, because that may take a while.
-    discarded: Vec<Job>,
-    threads: Vec<JoinHandle<()>>,
-    threads_started: usize,
-    alive: usize,
-    waiting: usize,
-    tickets: u64,
-}
-
-/// Names one turn of one feed: a ticket that is not its entry's own is void.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct Ticket {
-    feed: FeedId,
-    number: u64,
-}
-
-struct Entry {
-    track: u32,
-    /// Tells this load from an earlier one of the same feed.
-    load: u64,
-    /// The turn this feed waits for.
-    ticket: u64,
-    place: Place,
-    wishes: Wishes,
-    cancelled: Arc<AtomicBool>,
-    encoder: Arc<LiveEncoder>,
-    pipe: Option<Arc<dyn Close>>,
-}
-
-enum Place {
-    Queued(Box<Job>),
-    Parked(Box<Job>),
-    /// With a worker; `again` when something came up in the meantime.
-    Working {
-        again: bool,
-    },
-}
-
-enum Task {
-    Step {
-        job: Box<Job>,
-        load: u64,
-        wishes: Wishes,
-    },
-    Discard(Vec<Job>),
 }
 
 impl Pool {
@@ -144,6 +103,7 @@ impl Pool {
             cancelled: Arc::clone(&job.cancelled),
             encoder: Arc::clone(&job.encoder),
             place: Place::Queued(job),
+            long: true,
             wishes: Wishes::default(),
             pipe,
         };
@@ -329,8 +289,8 @@ impl Pool {
                     load,
                     wishes,
                 } => {
-                    let next = self.effort.measured(|| job.step(wishes, &self));
-                    self.put_back(job, load, next);
+                    let (next, took) = self.effort.measured(|| job.step(wishes, &self));
+                    self.put_back(job, load, (next, took >= LONG_STEP));
                 }
             }
         }
@@ -352,24 +312,50 @@ impl Pool {
             }
             let now = Instant::now();
             state.release_due(now);
-            if let Some(task) = state.take_runnable() {
+            if let Some((task, long)) = state.take_runnable() {
+                // Somebody has to come for the rest meanwhile, and for what is parked.
+                if state.idle > 0 && (long || state.runnable.len() >= MANY_WAITING) {
+                    self.work.notify_one();
+                }
                 return Some(task);
             }
-            state = match state.parked.peek() {
-                Some(Reverse((due, _))) => {
-                    let wait = due.saturating_duration_since(now);
-                    let waited = self.work.wait_timeout(state, wait);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => {
-                    let waited = self.work.wait(state);
-                    waited.unwrap_or_else(PoisonError::into_inner)
-                }
-            };
+            state = self.wait(state, now);
         }
     }
 
-    fn put_back(&self, job: Box<Job>, load: u64, next: Next) {
+    /// Waits for a signal, or for the time at which the next parked feed is due.
+    ///
+    /// Only one worker comes at that time. All of them would find little to do for most of them, and
+    /// each wake-up costs as much as several frames.
+    fn wait<'a>(&self, mut state: MutexGuard<'a, State>, now: Instant) -> MutexGuard<'a, State> {
+        state.idle += 1;
+        let due = state.parked.peek().map(|Reverse((due, _))| *due);
+        let mut state = match due {
+            Some(due) if state.watched.is_some_and(|watched| watched <= due) => {
+                let wait = due.saturating_duration_since(now) + STAND_IN;
+                let waited = self.work.wait_timeout(state, wait);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+            Some(due) => {
+                state.watched = Some(due);
+                let wait = due.saturating_duration_since(now);
+                let waited = self.work.wait_timeout(state, wait);
+                let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                if state.watched == Some(due) {
+                    state.watched = None;
+                }
+                state
+            }
+            None => {
+                let waited = self.work.wait(state);
+                waited.unwrap_or_else(PoisonError::into_inner)
+            }
+        };
+        state.idle -= 1;
+        state
+    }
+
+    fn put_back(&self, job: Box<Job>, load: u64, (next, long): (Next, bool)) {
         let mut state = self.lock();
         let id = job.id;
         let ticket = state.next_number();
@@ -384,6 +370,7 @@ impl Pool {
         let again =
             matches!(entry.place, Place::Working { again: true }) || !entry.wishes.is_empty();
         entry.ticket = ticket;
+        entry.long = long;
         let ticket = Ticket {
             feed: id,
             number: ticket,
@@ -396,7 +383,7 @@ impl Pool {
             }
             Next::Park(time) if !again => {
                 entry.place = Place::Parked(job);
-                let due = self.on_grid(Instant::now() + time);
+                let due = self.on_grid(time);
                 state.parked.push(Reverse((due, ticket)));
             }
             Next::Park(_) | Next::Continue => {
@@ -406,79 +393,16 @@ impl Pool {
         }
     }
 
-    fn on_grid(&self, due: Instant) -> Instant {
-        let steps = (due - self.origin)
-            .as_nanos()
-            .div_ceil(PARK_GRID.as_nanos());
-        self.origin + PARK_GRID * u32::try_from(steps).unwrap_or(u32::MAX)
-    }
-}
-
-impl State {
-    fn next_number(&mut self) -> u64 {
-        self.tickets += 1;
-        self.tickets
-    }
-
-    /// Queues a parked feed; notes it for one that a worker has.
-    fn enqueue(&mut self, feed: FeedId) {
-        let number = self.next_number();
-        let Some(entry) = self.entries.get_mut(&feed) else {
-            return;
+    /// When to look again at a feed that has so much time.
+    fn on_grid(&self, time: Duration) -> Instant {
+        let grid = if time < MUCH_TIME {
+            PARK_GRID
+        } else {
+            WIDE_GRID
         };
-        entry.place = match mem::replace(&mut entry.place, Place::Working { again: true }) {
-            Place::Parked(job) => {
-                entry.ticket = number;
-                self.runnable.push_back(Ticket { feed, number });
-                Place::Queued(job)
-            }
-            Place::Queued(job) => Place::Queued(job),
-            Place::Working { .. } => Place::Working { again: true },
-        };
-    }
-
-    fn release_due(&mut self, now: Instant) {
-        while let Some(Reverse((due, ticket))) = self.parked.peek().copied() {
-            if due > now {
-                return;
-            }
-            self.parked.pop();
-            let entry = self.entries.get(&ticket.feed);
-            if entry.is_some_and(|entry| entry.ticket == ticket.number) {
-                self.enqueue(ticket.feed);
-            }
-        }
-    }
-
-    fn take_runnable(&mut self) -> Option<Task> {
-        while let Some(ticket) = self.runnable.pop_front() {
-            let Some(entry) = self.entries.get_mut(&ticket.feed) else {
-                continue;
-            };
-            if entry.ticket != ticket.number {
-                continue;
-            }
-            match mem::replace(&mut entry.place, Place::Working { again: false }) {
-                Place::Queued(job) => {
-                    return Some(Task::Step {
-                        job,
-                        load: entry.load,
-                        wishes: mem::take(&mut entry.wishes),
-                    });
-                }
-                other => entry.place = other,
-            }
-        }
-        None
-    }
-
-    /// Ends an entry. Its pipe is to be closed once the lock is free.
-    fn discard(&mut self, entry: Entry) -> Option<Arc<dyn Close>> {
-        entry.cancelled.store(true, Ordering::Release);
-        if let Place::Queued(job) | Place::Parked(job) = entry.place {
-            self.discarded.push(*job);
-        }
-        entry.pipe
+        let due = self.origin.elapsed() + time;
+        let steps = due.as_nanos().div_ceil(grid.as_nanos());
+        self.origin + grid * u32::try_from(steps).unwrap_or(u32::MAX)
     }
 }
 

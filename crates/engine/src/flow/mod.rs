@@ -69,7 +69,7 @@ impl<H> Flow<H> {
     pub fn new(id: FlowId, shared: Arc<FlowShared>) -> Flow<H> {
         Flow {
             id,
-            epoch: shared.epoch.load(Ordering::Acquire),
+            epoch: shared.epoch(),
             shared,
             link: None,
             session: None,
@@ -251,7 +251,7 @@ impl<H> Flow<H> {
 
     /// Drops the frames from before a seek and moves the position.
     fn follow_seek(&mut self) {
-        let epoch = self.shared.epoch.load(Ordering::Acquire);
+        let epoch = self.shared.epoch();
         if epoch == self.epoch {
             return;
         }

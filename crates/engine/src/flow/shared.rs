@@ -1,6 +1,5 @@
 //! What a flow's owner on the pacer and the threads around it both see, all of it atomic.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use crate::stats::FlowStats;
@@ -24,27 +23,30 @@ impl Counter {
 }
 
 /// Wishes towards the pacer, and counters from it and from the receive thread.
+///
+/// What the pacer reads or writes with every frame comes first and fills one line of the cache.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct FlowShared {
-    /// Which seek counts; feeds stamp frames with it and the pacer discards frames of others.
-    pub(crate) epoch: Arc<AtomicU16>,
-    /// Where the latest seek goes, in milliseconds; written before `epoch`.
-    pub(crate) seek_ms: AtomicU64,
-    pub(crate) paused: AtomicBool,
-    /// Set while a poke is queued, so that a flood of wishes queues only one.
-    pub(crate) poked: AtomicBool,
-    /// Batches pushed from outside so far; a new one lets the pacer ask for more again.
-    pub(crate) pushes: AtomicU32,
     pub(crate) position_ms: AtomicU64,
-
     pub(crate) packets_sent: Counter,
     pub(crate) bytes_sent: Counter,
     pub(crate) packets_late: Counter,
     pub(crate) frames_skipped: Counter,
     pub(crate) silence_sent: Counter,
-    pub(crate) send_errors: Counter,
     /// Frames sent under an end-to-end key.
     pub(crate) frames_encrypted: Counter,
+    /// Batches pushed from outside so far; a new one lets the pacer ask for more again.
+    pub(crate) pushes: AtomicU32,
+    /// Which seek counts; feeds stamp frames with it and the pacer discards frames of others.
+    pub(crate) epoch: AtomicU16,
+    pub(crate) paused: AtomicBool,
+    /// Set while a poke is queued, so that a flood of wishes queues only one.
+    pub(crate) poked: AtomicBool,
+
+    /// Where the latest seek goes, in milliseconds; written before `epoch`.
+    pub(crate) seek_ms: AtomicU64,
+    pub(crate) send_errors: Counter,
     /// Frames whose time passed while there was no such key.
     pub(crate) frames_held: Counter,
 
@@ -56,7 +58,7 @@ pub struct FlowShared {
 impl Default for FlowShared {
     fn default() -> FlowShared {
         FlowShared {
-            epoch: Arc::default(),
+            epoch: AtomicU16::default(),
             seek_ms: AtomicU64::default(),
             paused: AtomicBool::default(),
             poked: AtomicBool::default(),
@@ -87,6 +89,11 @@ impl FlowShared {
     pub fn request_seek(&self, position_ms: u64) -> u16 {
         self.seek_ms.store(position_ms, Ordering::Relaxed);
         self.epoch.fetch_add(1, Ordering::Release).wrapping_add(1)
+    }
+
+    /// The epoch that counts at present.
+    pub(crate) fn epoch(&self) -> u16 {
+        self.epoch.load(Ordering::Acquire)
     }
 
     /// Whether the caller has to queue a poke, because none is queued yet.

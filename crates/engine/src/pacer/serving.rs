@@ -62,14 +62,22 @@ impl<C: Clock, S: PacketSink> Pacer<C, S> {
     }
 
     fn serve_group(&mut self, slot: u8, from: usize) -> Left {
-        let Pacer { wheel, flows, batch, .. } = self;
+        let Pacer {
+            wheel,
+            flows,
+            batch,
+            ..
+        } = self;
         let rest = &wheel.flows(slot)[from..];
         let group = &rest[..rest.len().min(GROUP)];
         warm(&self.sink, flows, group);
         let now_ns = self.clock.now_ns();
         for (at, index) in group.iter().enumerate() {
             let seat = flows[*index as usize].as_mut();
-            debug_assert!(seat.is_some(), "a flow leaves the wheel before its seat is cleared");
+            debug_assert!(
+                seat.is_some(),
+                "a flow leaves the wheel before its seat is cleared"
+            );
             batch.ready[at] = seat.and_then(|seat| {
                 seat.flow.prepare(&mut TurnIo {
                     now_ns,

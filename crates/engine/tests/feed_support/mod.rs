@@ -7,7 +7,7 @@ pub mod server;
 use std::collections::VecDeque;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cadenza_audio::filters::FilterSettings;
@@ -117,8 +117,7 @@ impl Bench {
             encoder: EncoderSettings::default(),
             filters: FilterSettings::default(),
         };
-        let epoch = Arc::new(AtomicU16::new(7));
-        self.host.load(feed, request, producer, epoch);
+        self.host.load(feed, request, producer, 7);
         Listener(consumer)
     }
 

@@ -9,7 +9,7 @@ use super::{TAG_LEN, TransportMode};
 
 /// A cipher under one key.
 pub(super) enum Cipher {
-    Aes256Gcm(Box<LessSafeKey>),
+    Aes256Gcm(LessSafeKey),
     XChaCha20Poly1305([u8; 32]),
     XSalsa20Poly1305(XSalsa20Poly1305),
 }
@@ -25,7 +25,7 @@ impl Cipher {
         match mode {
             TransportMode::Aes256GcmRtpsize => {
                 let key = UnboundKey::new(&AES_256_GCM, key).expect("the key has 32 bytes");
-                Self::Aes256Gcm(Box::new(LessSafeKey::new(key)))
+                Self::Aes256Gcm(LessSafeKey::new(key))
             }
             TransportMode::XChaCha20Poly1305Rtpsize => Self::XChaCha20Poly1305(*key),
             TransportMode::XSalsa20Poly1305

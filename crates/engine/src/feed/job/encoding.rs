@@ -58,7 +58,7 @@ impl Job {
     }
 
     /// Whether frames are encoded here, as those that pass through unchanged are not.
-    fn encodes(&self) -> bool {
+    pub(super) fn encodes(&self) -> bool {
         !self.playback.passes || !self.options.filters.is_neutral()
     }
 }
