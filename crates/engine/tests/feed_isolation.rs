@@ -3,6 +3,7 @@
 mod feed_support;
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use cadenza_audio::EncoderSettings;

@@ -410,17 +410,17 @@ fn many_flows_are_spread_over_the_period_and_few_share_a_wake_up() {
     bench.run(PERIOD);
     let ticks = bench.run(50 * PERIOD);
     assert!(ticks <= 52, "{ticks} wake-ups for 8 flows in 50 periods");
-    add(&mut bench, 992);
+    add(&mut bench, 1_992);
     bench.run_fed(3, feed);
     bench.packets();
     bench.run_fed(10, feed);
     let packets = bench.packets();
-    assert_eq!(packets.len(), 10_000);
+    assert_eq!(packets.len(), 20_000);
     let mut per_slot = [0; 20];
     for packet in &packets {
         per_slot[(packet.at_ns / MILLI % 20) as usize] += 1;
     }
-    assert_eq!(per_slot, [500; 20]);
+    assert_eq!(per_slot, [1_000; 20]);
 }
 
 #[test]
