@@ -1,4 +1,4 @@
-//! What a packet costs in the engine alone, thread by thread: `engine-cost CALLS SECONDS WORK FILE [FRAMES_A_SLOT]`.
+//! What a packet costs in the engine alone, thread by thread: `engine-cost CALLS SECONDS WORK FILE`.
 //!
 //! WORK is `play`, `shared` or `idle`. Every call plays FILE towards a `receiver` of its own process, found beside this
 //! program. CPU is what the system charged to each of this process's threads; there is no Node in it.
