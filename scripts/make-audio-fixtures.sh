@@ -49,6 +49,20 @@ make stereo-44100-fragmented.mp4 44100 2 2 -c:a aac -aac_coder fast -b:a 96k \
   -movflags +frag_keyframe+delay_moov+default_base_moof -frag_duration 400000
 make mono-44100-alac.m4a 44100 1 0.6 -c:a alac -sample_fmt s16p -movflags +faststart
 make mono-44100.aiff 44100 1 0.4 -c:a pcm_s16be -f aiff
+# HE-AAC needs an encoder that few systems have. In he-stereo-44100.m4a and he-v2-44100.aac the left side hisses too, so that
+# there is something above the middle of the band; the configuration of the former announces band replication (2b 92 08 00).
+if command -v fdkaac >/dev/null; then
+  he() { # NAME EXPRESSIONS OPTIONS...
+    name=$1 exprs=$2
+    shift 2
+    ffmpeg -v error -f lavfi -i "aevalsrc=exprs=$exprs:channel_layout=stereo:sample_rate=44100:duration=2" -f wav - |
+      fdkaac --silent --ignorelength "$@" -o "$out/$name" -
+  }
+  hiss='+0.05*(random(0)-0.5)'
+  he he-stereo-44100.aac "$left|$right" -p 5 -b 48000 -f 2
+  he he-stereo-44100.m4a "$left$hiss|$right" -p 5 -b 48000
+  he he-v2-44100.aac "$left$hiss|$right" -p 29 -b 24000 -f 2
+fi
 # Six channels (L R C LFE Ls Rs), each with a tone of its own.
 ffmpeg -v error -y -f lavfi -i "aevalsrc=exprs=0.4*sin(2*PI*300*t)|0.4*sin(2*PI*500*t)|0.4*sin(2*PI*700*t)|0.4*sin(2*PI*60*t)|0.4*sin(2*PI*1100*t)|0.4*sin(2*PI*1300*t):channel_layout=5.1:sample_rate=48000:duration=1" \
   -map_metadata -1 -fflags +bitexact -flags:a +bitexact -c:a libopus -b:a 160k -mapping_family 1 "$out/surround.opus"

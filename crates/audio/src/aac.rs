@@ -1,10 +1,8 @@
-//! Tells HE-AAC from AAC-LC: the decoder here knows the latter, and would play half of the former's sound.
+//! Tells HE-AAC from AAC-LC: each has a decoder of its own, and that of the latter would play half of the former's sound.
 //!
 //! HE-AAC is AAC-LC at half the rate, with spectral band replication (SBR) in fill elements that an
 //! AAC-LC decoder skips. Some containers name it in their configuration (ISO 14496-3, 1.6.5); others,
 //! radio streams above all, leave it to the decoder to find the fill elements.
-
-use crate::error::{AudioError, AudioErrorCode};
 
 /// Packets that are looked at, and how many of them have to carry SBR. By chance one in sixty seems to.
 const LOOKED_AT: u8 = 12;
@@ -12,6 +10,8 @@ const ENOUGH: u8 = 10;
 /// Object types of SBR and of parametric stereo, which builds on it.
 const SBR: u32 = 5;
 const PARAMETRIC_STEREO: u32 = 29;
+/// Object type of AAC-LC.
+const LC: u8 = 2;
 /// Identifiers of elements in a frame (ISO 14496-3, table 4.85).
 const FILL: u32 = 6;
 const END: u32 = 7;
@@ -24,6 +24,11 @@ pub(crate) struct SbrWatch {
 }
 
 impl SbrWatch {
+    /// Whether more packets are wanted to tell.
+    pub(crate) fn looks(&self) -> bool {
+        self.packets < LOOKED_AT && self.with_sbr < ENOUGH
+    }
+
     /// Takes in a packet; `true` once it is clear that the stream is HE-AAC.
     pub(crate) fn sees_sbr(&mut self, packet: &[u8]) -> bool {
         if self.packets < LOOKED_AT {
@@ -34,10 +39,20 @@ impl SbrWatch {
     }
 }
 
-/// The error that a track of HE-AAC ends with.
-pub(crate) fn he_aac(container: &'static str) -> AudioError {
-    let detail = "HE-AAC (AAC with spectral band replication) cannot be decoded; use AAC-LC";
-    AudioError::new(AudioErrorCode::UnsupportedCodec, container, detail)
+/// The configuration of AAC-LC with this rate and number of channels, as a stream of ADTS leaves it out.
+pub(crate) fn lc_config(rate: u32, channels: usize) -> Option<Vec<u8>> {
+    /// By index (ISO 14496-3, table 1.18).
+    const RATES: [u32; 13] = [
+        96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025,
+        8_000, 7_350,
+    ];
+    let rate = RATES.iter().position(|&known| known == rate)? as u8;
+    let channels = match channels {
+        1..=6 => channels as u8,
+        8 => 7,
+        _ => return None,
+    };
+    Some(vec![LC << 3 | rate >> 1, rate << 7 | channels << 3])
 }
 
 /// Whether an audio specific configuration announces SBR.
@@ -167,6 +182,8 @@ mod tests {
     fn configurations_are_read() {
         // AAC-LC, 44.1 kHz, stereo.
         assert!(!announces_sbr(&[0x12, 0x10]));
+        assert_eq!(lc_config(44_100, 2), Some(vec![0x12, 0x10]));
+        assert_eq!(lc_config(44_101, 2), None);
         // SBR over LC, and parametric stereo.
         assert!(announces_sbr(&bits("00101 0111 0010 0100 00010 000")));
         assert!(announces_sbr(&bits("11101 0111 0001 0100 00010 000")));

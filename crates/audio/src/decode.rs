@@ -1,4 +1,6 @@
-//! Decoding through symphonia: packets to blocks of samples, each with its place in source time.
+//! Decoding: packets to blocks of samples, each with its place in source time.
+
+use std::collections::VecDeque;
 
 use symphonia::core::audio::Channels;
 use symphonia::core::codecs::audio::well_known::CODEC_ID_AAC;
@@ -9,6 +11,7 @@ use symphonia::default::get_codecs;
 use crate::aac::{self, SbrWatch};
 use crate::demux::{Demuxer, Fault, whole_file};
 use crate::error::{AudioError, AudioErrorCode};
+use crate::he_aac::HeAac;
 use crate::probe::Kind;
 
 /// Bad packets in a row that are skipped before the track is given up.
@@ -16,6 +19,8 @@ const MAX_BAD_PACKETS: u32 = 64;
 /// The longest hole left by skipped packets that is filled with silence, in seconds.
 const MAX_FILL_SECONDS: i64 = 2;
 const MAX_CHANNELS: usize = 32;
+/// Bytes of packets that are read ahead to tell HE-AAC from AAC-LC.
+const MAX_LOOKED_AT: usize = 128 * 1024;
 const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
 
 /// Decoded samples.
@@ -44,10 +49,18 @@ impl Block {
     }
 }
 
+/// What makes samples of packets.
+enum Decoder {
+    Symphonia(Box<dyn AudioDecoder>),
+    HeAac(Box<HeAac>),
+}
+
 /// An open media file that is decoded.
 pub(crate) struct MediaReader {
     demuxer: Demuxer,
-    decoder: Box<dyn AudioDecoder>,
+    decoder: Decoder,
+    /// Packets that were looked at and not decoded yet.
+    looked_at: VecDeque<Result<Packet, Fault>>,
     /// A block that was read ahead.
     ahead: Option<Block>,
     /// Where the next block should begin; unknown after a seek.
@@ -57,30 +70,25 @@ pub(crate) struct MediaReader {
     /// The offset of the stream's beginning.
     first_offset: i64,
     bad_packets: u32,
-    /// Looks for what the decoder would leave out.
-    sbr: Option<SbrWatch>,
     /// The bytes ended in the middle of a packet.
     cut_off: bool,
 }
 
 impl MediaReader {
     /// Makes the decoder and decodes the first block, which begins at 0 if time counts `from_first`.
-    pub(crate) fn open(demuxer: Demuxer, from_first: bool) -> Result<MediaReader, AudioError> {
+    pub(crate) fn open(mut demuxer: Demuxer, from_first: bool) -> Result<MediaReader, AudioError> {
         let kind = demuxer.kind();
-        let is_aac = demuxer.params().codec == CODEC_ID_AAC;
-        let config = demuxer.params().extra_data.as_deref();
-        if is_aac && config.is_some_and(aac::announces_sbr) {
-            return Err(aac::he_aac(kind.name()));
-        }
+        let mut looked_at = VecDeque::new();
+        let is_he_aac = has_sbr(&mut demuxer, &mut looked_at);
         let mut reader = MediaReader {
-            decoder: make_decoder(&demuxer)?,
+            decoder: make_decoder(&demuxer, is_he_aac)?,
             demuxer,
+            looked_at,
             ahead: None,
             expected: None,
             offset: 0,
             first_offset: 0,
             bad_packets: 0,
-            sbr: is_aac.then(SbrWatch::default),
             cut_off: false,
         };
         reader.ahead = reader.read_block()?;
@@ -117,7 +125,11 @@ impl MediaReader {
             let lead = self.demuxer.samples(self.demuxer.edit().lead.into(), rate);
             self.demuxer
                 .seek(target.saturating_add(lead - self.preroll()).max(0), rate)?;
-            self.decoder.reset();
+            match &mut self.decoder {
+                Decoder::Symphonia(decoder) => decoder.reset(),
+                Decoder::HeAac(decoder) => decoder.reset(),
+            }
+            self.looked_at.clear();
             self.ahead = None;
             self.expected = None;
             self.offset = self.first_offset;
@@ -135,8 +147,12 @@ impl MediaReader {
 
     /// The codec's name.
     pub(crate) fn codec(&self) -> &'static str {
-        match self.decoder.codec_info().short_name {
+        let Decoder::Symphonia(decoder) = &self.decoder else {
+            return "aac";
+        };
+        match decoder.codec_info().short_name {
             name if name.starts_with("pcm") => "pcm",
+            name if name.starts_with("adpcm") => "adpcm",
             name => name,
         }
     }
@@ -165,7 +181,8 @@ impl MediaReader {
         let in_matroska = self.demuxer.kind() == Kind::Matroska;
         match self.codec() {
             _ if in_matroska => 2 * 8192,
-            "alac" | "flac" | "pcm" => 0,
+            "adpcm" | "alac" | "flac" | "pcm" => 0,
+            "aac" if matches!(self.decoder, Decoder::HeAac(_)) => 4 * 2048,
             "vorbis" => 2 * 8192,
             _ => 4 * 1152,
         }
@@ -221,25 +238,34 @@ impl MediaReader {
         }
     }
 
+    fn next_packet(&mut self) -> Result<Option<Packet>, Fault> {
+        match self.looked_at.pop_front() {
+            Some(packet) => packet.map(Some),
+            None => self.demuxer.next_packet(),
+        }
+    }
+
     fn decode_packet(&mut self) -> Result<Option<Block>, Fault> {
-        let Some(packet) = self.demuxer.next_packet()? else {
+        let Some(packet) = self.next_packet()? else {
             return Ok(None);
         };
-        let sbr = self.sbr.as_mut();
-        if sbr.is_some_and(|watch| watch.sees_sbr(&packet.data)) {
-            return Err(Fault::Fatal(aac::he_aac(self.demuxer.kind().name())));
-        }
-        let decoder = &mut self.decoder;
-        let decoded = self.demuxer.contained(|| {
-            let decoded = decoder.decode(&packet)?;
-            let mut block = Block {
-                channels: decoded.spec().channels().clone(),
-                rate: decoded.spec().rate(),
-                ..Block::default()
-            };
-            decoded.copy_to_vec_interleaved(&mut block.samples);
-            Ok(block)
-        });
+        let container = self.demuxer.kind().name();
+        let decoded = match &mut self.decoder {
+            Decoder::Symphonia(decoder) => self.demuxer.contained(|| {
+                let decoded = decoder.decode(&packet)?;
+                let mut block = Block {
+                    channels: decoded.spec().channels().clone(),
+                    rate: decoded.spec().rate(),
+                    ..Block::default()
+                };
+                decoded.copy_to_vec_interleaved(&mut block.samples);
+                Ok(block)
+            }),
+            Decoder::HeAac(decoder) => self
+                .demuxer
+                .contained(|| Ok(decoder.decode(container, &packet.data)))
+                .and_then(|decoded| decoded.map_err(Fault::Bad)),
+        };
         let name = self.demuxer.kind().name();
         let mut block = decoded.map_err(|fault| match fault {
             // The end of a packet's bytes is not the end of the file.
@@ -282,7 +308,8 @@ impl MediaReader {
     /// Follows a stream that begins anew, as in chained Ogg: time goes on where it was.
     fn restart(&mut self) -> Result<(), AudioError> {
         self.demuxer.restart()?;
-        self.decoder = make_decoder(&self.demuxer)?;
+        let is_he_aac = matches!(self.decoder, Decoder::HeAac(_));
+        self.decoder = make_decoder(&self.demuxer, is_he_aac)?;
         self.offset = self.expected.unwrap_or(0);
         let name = self.demuxer.kind().name();
         self.count_bad_packet(AudioError::limit(name, "the stream begins anew too often"))
@@ -298,10 +325,55 @@ impl MediaReader {
     }
 }
 
-fn make_decoder(demuxer: &Demuxer) -> Result<Box<dyn AudioDecoder>, AudioError> {
-    let options = AudioDecoderOptions::default();
-    let made = demuxer.contained(|| get_codecs().make_audio_decoder(demuxer.params(), &options));
-    made.map_err(|fault| whole_file(demuxer.kind(), fault))
+/// Whether the stream is HE-AAC: its configuration says so, or its first packets show it. Those are kept.
+fn has_sbr(demuxer: &mut Demuxer, looked_at: &mut VecDeque<Result<Packet, Fault>>) -> bool {
+    if demuxer.params().codec != CODEC_ID_AAC {
+        return false;
+    }
+    let config = demuxer.params().extra_data.as_deref();
+    if config.is_some_and(aac::announces_sbr) {
+        return true;
+    }
+    let (mut watch, mut bytes) = (SbrWatch::default(), 0);
+    while watch.looks() && bytes < MAX_LOOKED_AT {
+        match demuxer.next_packet() {
+            Ok(None) => break,
+            Ok(Some(packet)) => {
+                let seen = watch.sees_sbr(&packet.data);
+                bytes += packet.data.len();
+                looked_at.push_back(Ok(packet));
+                if seen {
+                    return true;
+                }
+            }
+            Err(fault) => {
+                looked_at.push_back(Err(fault));
+                break;
+            }
+        }
+    }
+    false
+}
+
+fn make_decoder(demuxer: &Demuxer, is_he_aac: bool) -> Result<Decoder, AudioError> {
+    let kind = demuxer.kind();
+    let whole = |fault| whole_file(kind, fault);
+    let params = demuxer.params();
+    if !is_he_aac {
+        let options = AudioDecoderOptions::default();
+        let made = demuxer.contained(|| get_codecs().make_audio_decoder(params, &options));
+        return made.map(Decoder::Symphonia).map_err(whole);
+    }
+    let channels = params.channels.as_ref().map_or(0, Channels::count);
+    let stated = params.extra_data.as_deref().map(<[u8]>::to_vec);
+    let config = stated
+        .or_else(|| aac::lc_config(params.sample_rate.unwrap_or(0), channels))
+        .ok_or_else(|| {
+            let detail = "HE-AAC in an order of channels of its own cannot be decoded";
+            AudioError::new(AudioErrorCode::UnsupportedCodec, kind.name(), detail)
+        })?;
+    let made = demuxer.contained(|| Ok(HeAac::new(kind.name(), config)));
+    Ok(Decoder::HeAac(Box::new(made.map_err(whole)??)))
 }
 
 fn check_shape(kind: Kind, block: &Block) -> Result<(), AudioError> {

@@ -16,6 +16,7 @@ mod demux;
 mod detour;
 mod error;
 pub mod filters;
+mod he_aac;
 mod input;
 mod matroska;
 pub mod mix;
