@@ -38,6 +38,66 @@ test("text beyond ASCII is escaped and comes back", (t) => {
   t.deepEqual(decodeTrackId(id), track);
 });
 
+/** Ids of Lavalink's kind; two other decoders read these as stated. */
+const FRAMED_HTTP =
+  "QAAAZQMACFNpbmUgNDQwAANMYWIAAAAAAAAnEAAZaHR0cHM6Ly9leGFtcGxlLm9yZy9hLm9nZwABABlodHRwczovL2V4YW1wbGUub3JnL2Eub2dnAAAABGh0dHAAA29nZwAAAAAAAAAA";
+const FRAMED_PAGE =
+  "QAAAgwMADO2gvO2+tSBDYWbDqQAD5ZCNAAAAAAADR9gABnh5ejEyMwABABxodHRwczovL2V4YW1wbGUub3JnL3cveHl6MTIzAQAZaHR0cHM6Ly9leGFtcGxlLm9yZy9pLmpwZwEADFVTQUJDMTIzNDU2NwAKc291bmRjbG91ZAAAAAAAAATS";
+
+test("track ids of Lavalink's kind decode", (t) => {
+  const http = {
+    title: "Sine 440",
+    identifier: "https://example.org/a.ogg",
+    url: "https://example.org/a.ogg",
+    length: 10_000,
+    author: "Lab",
+    author_id: null,
+    thumbnail: null,
+    is_live: false,
+  };
+  t.deepEqual(decodeTrackId(FRAMED_HTTP), http);
+  t.like(decodeTrackId(FRAMED_PAGE), {
+    title: "\u{1F3B5} Café",
+    author: "名",
+    length: 215_000,
+    url: "https://example.org/w/xyz123",
+    thumbnail: "https://example.org/i.jpg",
+  });
+  // The same track as the first and the second version write it, the former of a stream.
+  const body = Buffer.from(FRAMED_HTTP, "base64");
+  const upToUri = body.subarray(5, 56);
+  const uri = body.subarray(56, 84);
+  const rest = body.subarray(86);
+  const frame = (flags: number, parts: Buffer[]): string => {
+    const whole = Buffer.concat(parts);
+    const head = Buffer.alloc(4);
+    head.writeUInt32BE(flags * 2 ** 30 + whole.length);
+    return Buffer.concat([head, whole]).toString("base64");
+  };
+  t.deepEqual(decodeTrackId(frame(1, [Buffer.from([2]), upToUri, uri, rest])), http);
+  const stream = Buffer.from(upToUri);
+  stream.writeBigInt64BE(2n ** 63n - 1n, 15);
+  stream[50] = 1;
+  t.deepEqual(decodeTrackId(frame(0, [stream, rest])), { ...http, length: null, is_live: true });
+});
+
+test("damaged ids of Lavalink's kind are refused", (t) => {
+  const bytes = Buffer.from(FRAMED_PAGE, "base64");
+  for (let length = 1; length < bytes.length; length += 1) {
+    const cut = bytes.subarray(0, length).toString("base64");
+    t.throws(() => decodeTrackId(cut), { code: "unknown_track" }, String(length));
+  }
+  for (let at = 0; at < bytes.length; at += 1) {
+    const damaged = Buffer.from(bytes);
+    damaged[at] = 0xff;
+    try {
+      t.is(typeof decodeTrackId(damaged.toString("base64")).url, "string");
+    } catch (error) {
+      t.is((error as { code?: string }).code, "unknown_track");
+    }
+  }
+});
+
 test("what is no track id is refused", (t) => {
   const base64 = (text: string): string => Buffer.from(text).toString("base64");
   for (const id of [

@@ -1,5 +1,6 @@
 /** Track ids: base64 of a JSON object, in the shape that other tools of this protocol write. */
 
+import { decodeFramedTrack } from "./framed-track.ts";
 import { MAX_STRING, OpError } from "./ops/fields.ts";
 
 /** What a track id says. Members are null when they are not known. */
@@ -35,12 +36,15 @@ export function encodeTrackId(track: TrackDescription): string {
 
 /**
  * Decodes an id. Members that are not known are ignored; those that are missing or of another type count as
- * null. base64url and missing padding are accepted.
+ * null. base64url and missing padding are accepted, and so are the ids of Lavalink's kind.
  *
  * @throws OpError `unknown_track` when it is no such id or names no URL.
  */
 export function decodeTrackId(id: string): TrackDescription {
-  const fields = parse(id);
+  const bytes = bytesOf(id);
+  const framed = bytes[0] === BRACE ? undefined : decodeFramedTrack(bytes);
+  if (framed && framed.url.trim() !== "") return framed;
+  const fields = parse(bytes);
   const { url, length, is_live } = fields;
   if (typeof url !== "string" || url.trim() === "") throw unknown("it names no url");
   const string = (key: string): string | null => {
@@ -59,7 +63,10 @@ export function decodeTrackId(id: string): TrackDescription {
   };
 }
 
-function parse(id: string): Record<string, unknown> {
+/** A JSON object begins with it, and no frame does that fits into an id. */
+const BRACE = 0x7b;
+
+function bytesOf(id: string): Buffer {
   if (id.length > MAX_STRING) throw unknown(`it has more than ${MAX_STRING} characters`);
   const digits = id
     .replace(/-/g, "+")
@@ -67,11 +74,13 @@ function parse(id: string): Record<string, unknown> {
     .replace(/={1,2}$/, "");
   if (!/^[A-Za-z0-9+/]+$/.test(digits) || digits.length % 4 === 1)
     throw unknown("it is not base64");
+  return Buffer.from(digits, "base64");
+}
+
+function parse(bytes: Buffer): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(
-      new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(digits, "base64")),
-    );
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
     throw unknown("it does not hold JSON");
   }
