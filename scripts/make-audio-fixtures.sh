@@ -49,6 +49,14 @@ make stereo-44100-fragmented.mp4 44100 2 2 -c:a aac -aac_coder fast -b:a 96k \
   -movflags +frag_keyframe+delay_moov+default_base_moof -frag_duration 400000
 make mono-44100-alac.m4a 44100 1 0.6 -c:a alac -sample_fmt s16p -movflags +faststart
 make mono-44100.aiff 44100 1 0.4 -c:a pcm_s16be -f aiff
+make mono-44100.caf 44100 1 0.6 -c:a alac -sample_fmt s16p -f caf
+make mono-32000-pcm.caf 32000 1 0.4 -c:a pcm_s16be -f caf
+make mono-32000-ima.wav 32000 1 1 -c:a adpcm_ima_wav
+make mono-32000-ms.wav 32000 1 1 -c:a adpcm_ms
+make mono-32000-64bit.wav 32000 1 0.4 -c:a pcm_s16le -rf64 always
+make stereo-48000.mp2 48000 2 0.8 -c:a mp2 -b:a 192k
+make stereo-44100.ts 44100 2 1 -c:a aac -aac_coder fast -b:a 96k -f mpegts
+make stereo-48000-layer2.ts 48000 2 0.8 -c:a mp2 -b:a 192k -f mpegts
 # HE-AAC needs an encoder that few systems have. In he-stereo-44100.m4a and he-v2-44100.aac the left side hisses too, so that
 # there is something above the middle of the band; the configuration of the former announces band replication (2b 92 08 00).
 if command -v fdkaac >/dev/null; then

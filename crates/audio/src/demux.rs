@@ -138,7 +138,13 @@ impl Demuxer {
         if self.at_end && self.kind == Kind::Mp4 {
             self.rewind()?;
         }
-        if self.seek_format(sample, rate)? {
+        // What its WAV reader finds in ADPCM is beyond the place.
+        let is_adpcm = [
+            well_known::CODEC_ID_ADPCM_MS,
+            well_known::CODEC_ID_ADPCM_IMA_WAV,
+        ]
+        .contains(&self.params.codec);
+        if !is_adpcm && self.seek_format(sample, rate)? {
             Ok(())
         } else {
             self.rewind()
@@ -267,9 +273,10 @@ fn open_format(
         Ok::<Box<dyn FormatReader>, _>(match kind {
             Kind::Adts => Box::new(formats::AdtsReader::try_new(stream, options)?),
             Kind::Aiff => Box::new(formats::AiffReader::try_new(stream, options)?),
+            Kind::Caf => Box::new(formats::CafReader::try_new(stream, options)?),
             Kind::Flac => Box::new(formats::FlacReader::try_new(stream, options)?),
             Kind::Matroska => Box::new(formats::MkvReader::try_new(stream, options)?),
-            Kind::Mp3 => Box::new(formats::MpaReader::try_new(stream, options)?),
+            Kind::Mp2 | Kind::Mp3 => Box::new(formats::MpaReader::try_new(stream, options)?),
             Kind::Mp4 => Box::new(formats::IsoMp4Reader::try_new(stream, options)?),
             Kind::OggOpus | Kind::OggOther => {
                 Box::new(formats::OggReader::try_new(stream, options)?)
@@ -350,9 +357,6 @@ fn codec_name(codec: AudioCodecId) -> Option<&'static str> {
         (well_known::CODEC_ID_DCA, "DTS"),
         (well_known::CODEC_ID_TRUEHD, "TrueHD"),
         (well_known::CODEC_ID_MP1, "MPEG audio layer I"),
-        (well_known::CODEC_ID_MP2, "MPEG audio layer II"),
-        (well_known::CODEC_ID_ADPCM_MS, "ADPCM"),
-        (well_known::CODEC_ID_ADPCM_IMA_WAV, "ADPCM"),
         (well_known::CODEC_ID_SPEEX, "Speex"),
         (well_known::CODEC_ID_WMA, "Windows Media Audio"),
         (well_known::CODEC_ID_WAVPACK, "WavPack"),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use symphonia::core::io::MediaSource;
 
 use crate::error::{AudioError, AudioErrorCode};
+use crate::held;
 use crate::source::ByteSource;
 
 /// How much of the beginning is looked at to recognise a format, when less does not suffice.
@@ -64,7 +65,12 @@ pub(crate) struct Input {
     source_position: u64,
     budget: Arc<ReadBudget>,
     plain_stream: bool,
+    /// Bytes that are read as others, by position.
+    patches: Vec<Patch>,
 }
+
+/// Four bytes at a position that are read as others.
+pub(crate) type Patch = (u64, [u8; 4]);
 
 impl Input {
     /// Reads the beginning of `source`, skipping ID3v2 tags without storing them.
@@ -81,6 +87,7 @@ impl Input {
             source_position: 0,
             budget: Arc::default(),
             plain_stream: false,
+            patches: Vec::new(),
         };
         input.budget.refill(u64::MAX);
         let probe = |error: io::Error| AudioError::io("probe", &error);
@@ -109,6 +116,21 @@ impl Input {
     pub(crate) fn look_further(&mut self) -> Result<(), AudioError> {
         self.fill_head(HEAD_BYTES)
             .map_err(|error| AudioError::io("probe", &error))
+    }
+
+    /// Has some bytes read as others.
+    pub(crate) fn patch(&mut self, patches: Vec<Patch>) {
+        self.patches = patches;
+    }
+
+    /// Reads all of a source that cannot be sought in, so that it can be. Only before anything else was read.
+    pub(crate) fn hold_whole(&mut self, format: &'static str) -> Result<(), AudioError> {
+        let whole = held::read_whole(format, &self.head, self.len(), &mut self.source)?;
+        let whole = io::Cursor::new(whole);
+        self.len = ByteSource::byte_len(&whole);
+        self.source = Box::new(whole);
+        (self.base, self.source_position, self.seekable) = (0, 0, true);
+        Ok(())
     }
 
     /// The first bytes, at most 64 KiB.
@@ -140,7 +162,7 @@ impl Input {
     }
 
     /// Moves position 0 forward by `count` bytes and looks at the new beginning.
-    fn skip_front(&mut self, count: u64) -> Result<(), AudioError> {
+    pub(crate) fn skip_front(&mut self, count: u64) -> Result<(), AudioError> {
         let too_long = || AudioError::malformed("id3", "the tag is longer than the file");
         if self.len().is_some_and(|len| count >= len) {
             return Err(too_long());
@@ -230,6 +252,7 @@ impl Read for Input {
             count
         };
         self.budget.give_back(granted - count);
+        apply(&self.patches, self.position, &mut out[..count]);
         self.position += count as u64;
         Ok(count)
     }
@@ -270,6 +293,21 @@ fn read_some(source: &mut Box<dyn ByteSource>, out: &mut [u8]) -> io::Result<usi
                 ));
             }
             result => return result,
+        }
+    }
+}
+
+/// Changes those of the bytes from `position` on that are to be read as others.
+fn apply(patches: &[Patch], position: u64, bytes: &mut [u8]) {
+    for (at, patch) in patches {
+        for (place, &byte) in (*at..).zip(patch) {
+            let index = place.checked_sub(position).map(usize::try_from);
+            if let Some(target) = index
+                .and_then(Result::ok)
+                .and_then(|index| bytes.get_mut(index))
+            {
+                *target = byte;
+            }
         }
     }
 }

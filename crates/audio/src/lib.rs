@@ -17,6 +17,7 @@ mod detour;
 mod error;
 pub mod filters;
 mod he_aac;
+mod held;
 mod input;
 mod matroska;
 pub mod mix;
@@ -37,6 +38,7 @@ pub mod resample;
 mod source;
 mod track;
 mod transcode;
+mod ts_source;
 
 pub use error::{AudioError, AudioErrorCode};
 pub use options::{EncoderSettings, FrameInfo, OpenOptions, Signal, TrackInfo};

@@ -18,6 +18,8 @@ pub struct OpenOptions {
     /// Count time from the first sound, whatever the timestamps say: the source is a piece of a longer
     /// stream. Default `false`.
     pub from_first: bool,
+    /// Do not believe what the source says of its own length: it is on air, or a piece of a longer stream. Default `false`.
+    pub ignore_length: bool,
 }
 
 /// Settings of the Opus encoder. All of them may change while a track plays.
@@ -66,9 +68,10 @@ pub enum Signal {
 /// What is known about an open track.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TrackInfo {
-    /// The container: `"ogg"`, `"webm"`, `"mp3"`, `"flac"`, `"wav"`, `"aiff"`, `"mp4"` or `"adts"`.
+    /// The container: `"ogg"`, `"webm"`, `"mp3"`, `"mp2"`, `"flac"`, `"wav"`, `"aiff"`, `"caf"`, `"mp4"`, `"adts"` or `"mpegts"`.
     pub container: &'static str,
-    /// The codec: `"opus"`, `"vorbis"`, `"mp3"`, `"flac"`, `"alac"`, `"pcm"` or `"aac"`.
+    /// The codec: `"opus"`, `"vorbis"`, `"mp3"`, `"mp2"`, `"flac"`, `"alac"`, `"pcm"`, `"adpcm"`
+    /// or `"aac"`.
     pub codec: &'static str,
     /// Whether the file's own Opus packets are handed out, with no decoding.
     pub passthrough: bool,

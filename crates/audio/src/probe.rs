@@ -1,6 +1,7 @@
 //! Recognises a format by its first bytes.
 
 use crate::error::{AudioError, AudioErrorCode};
+use crate::input::Patch;
 
 /// The formats that are told apart.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -8,8 +9,11 @@ pub(crate) enum Kind {
     /// AAC frames in ADTS.
     Adts,
     Aiff,
+    Caf,
     Flac,
     Matroska,
+    /// MPEG audio layer II.
+    Mp2,
     Mp3,
     Mp4,
     /// Ogg with an Opus stream.
@@ -25,8 +29,10 @@ impl Kind {
         match self {
             Kind::Adts => "adts",
             Kind::Aiff => "aiff",
+            Kind::Caf => "caf",
             Kind::Flac => "flac",
             Kind::Matroska => "webm",
+            Kind::Mp2 => "mp2",
             Kind::Mp3 => "mp3",
             Kind::Mp4 => "mp4",
             Kind::OggOpus | Kind::OggOther => "ogg",
@@ -41,39 +47,15 @@ pub(crate) fn recognise(head: &[u8]) -> Result<Kind, AudioError> {
         [b'O', b'g', b'g', b'S', ..] => Some(ogg_kind(head)),
         [0x1A, 0x45, 0xDF, 0xA3, ..] => Some(Kind::Matroska),
         [b'f', b'L', b'a', b'C', ..] => Some(Kind::Flac),
-        [
-            b'R',
-            b'I',
-            b'F',
-            b'F',
-            _,
-            _,
-            _,
-            _,
-            b'W',
-            b'A',
-            b'V',
-            b'E',
-            ..,
-        ] => Some(Kind::Wav),
-        [
-            b'F',
-            b'O',
-            b'R',
-            b'M',
-            _,
-            _,
-            _,
-            _,
-            b'A',
-            b'I',
-            b'F',
-            b'F' | b'C',
-            ..,
-        ] => Some(Kind::Aiff),
+        _ if is_wave(head) => Some(Kind::Wav),
+        _ if head.starts_with(b"FORM") && matches!(head.get(8..12), Some(b"AIFF" | b"AIFC")) => {
+            Some(Kind::Aiff)
+        }
+        [b'c', b'a', b'f', b'f', ..] => Some(Kind::Caf),
         _ if is_mp4(head) => Some(Kind::Mp4),
         _ if has_frames(head, adts_frame_len) => Some(Kind::Adts),
         _ if has_frames(head, mp3_frame_len) => Some(Kind::Mp3),
+        _ if has_frames(head, mp2_frame_len) => Some(Kind::Mp2),
         _ => None,
     };
     kind.ok_or_else(|| AudioError::new(AudioErrorCode::UnsupportedFormat, "probe", other(head)))
@@ -95,41 +77,113 @@ fn other(head: &[u8]) -> &'static str {
         "the content is ASF (Windows Media), which is not supported"
     } else if starts(b"\x0B\x77") {
         "the content is AC-3, which is not supported"
-    } else if starts(b"RF64") {
-        "the content is RF64, which is not supported; plain WAV is"
     } else if starts(b"RIFF") && head.get(8..12) == Some(b"AVI ") {
         "the content is AVI, which is not supported"
     } else if starts(b"wvpk") {
         "the content is WavPack, which is not supported"
     } else if starts(b"MAC ") {
         "the content is Monkey's Audio, which is not supported"
-    } else if starts(b"caff") {
-        "the content is CAF, which is not supported"
     } else if starts(b".snd") {
         "the content is Sun audio (AU), which is not supported"
     } else if starts(b"MThd") {
         "the content is MIDI, which holds notes and no sound"
-    } else if head.first() == Some(&0x47) && head.get(188) == Some(&0x47) {
-        "the content is an MPEG transport stream, which is played inside of HLS only"
-    } else if has_frames(head, layer2_frame_len) {
-        "the content is MPEG audio layer II, which is not supported"
     } else {
         "the content is no audio format that is known"
     }
 }
 
-/// The length of an MPEG-1 layer II frame at the front of `data`.
-fn layer2_frame_len(data: &[u8]) -> Option<usize> {
-    const KILOBITS: [usize; 15] = [
+fn is_wave(head: &[u8]) -> bool {
+    let large = head.starts_with(b"RF64") || head.starts_with(b"BW64");
+    (large || head.starts_with(b"RIFF")) && head.get(8..12) == Some(b"WAVE")
+}
+
+/// What has to be read as other bytes for a WAV file with 64-bit lengths (EBU Tech 3306) to be a plain one.
+///
+/// A length beyond 32 bits becomes that of a stream without an end, and the end of the file is its end.
+pub(crate) fn plain_wave(head: &[u8]) -> Vec<Patch> {
+    let large = head.starts_with(b"RF64") || head.starts_with(b"BW64");
+    if !large || !is_wave(head) || head.get(12..16) != Some(b"ds64") {
+        return Vec::new();
+    }
+    let mut patches = vec![(0, *b"RIFF"), (4, [0xFF; 4])];
+    let data_len = head.get(28..36).and_then(|bytes| bytes.try_into().ok());
+    let data_len = data_len.map(u64::from_le_bytes).map(u32::try_from);
+    let mut at = 12;
+    while let Some(name) = head.get(at..at + 4) {
+        if let (b"data", Some(Ok(len))) = (name, data_len) {
+            patches.push((at as u64 + 4, len.to_le_bytes()));
+            break;
+        }
+        let Some(&size) = head.get(at + 4..).and_then(<[u8]>::first_chunk::<4>) else {
+            break;
+        };
+        let size = u32::from_le_bytes(size) as usize;
+        at = at.saturating_add(8).saturating_add(size + size % 2);
+    }
+    patches
+}
+
+/// Whether an MP4 file has its sound before the index that is needed to read it.
+pub(crate) fn index_is_behind(head: &[u8]) -> bool {
+    let mut rest = head;
+    while let Some(&[a, b, c, d, ref name @ ..]) = rest.first_chunk::<8>() {
+        let size = match u32::from_be_bytes([a, b, c, d]) {
+            0 => return name == b"mdat",
+            1 => match rest.get(8..).and_then(<[u8]>::first_chunk::<8>) {
+                Some(&size) => u64::from_be_bytes(size),
+                None => return name == b"mdat",
+            },
+            size => size.into(),
+        };
+        match name {
+            b"mdat" => return true,
+            b"moov" | b"moof" => return false,
+            _ if size < 8 => return false,
+            _ => {}
+        }
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        rest = rest.get(size..).unwrap_or_default();
+    }
+    false
+}
+
+/// The end of an MP3's first frame, if that holds no sound but tells of the length (a tag of Xing, LAME or VBRI).
+pub(crate) fn length_tag_end(head: &[u8]) -> Option<usize> {
+    let begins = |at: usize| head.get(at..).and_then(mp3_frame_len);
+    let start = (0..head.len()).find(|&at| {
+        begins(at).is_some_and(|len| at + len >= head.len() || begins(at + len).is_some())
+    })?;
+    let len = begins(start)?;
+    let frame = head.get(start..start + len)?;
+    let (is_mpeg1, is_mono) = (frame[1] & 0x08 != 0, frame[3] & 0xC0 == 0xC0);
+    let side_info = match (is_mpeg1, is_mono) {
+        (true, false) => 32,
+        (true, true) | (false, false) => 17,
+        (false, true) => 9,
+    };
+    let has = |at: usize, tag: &[u8]| frame.get(at..at + tag.len()) == Some(tag);
+    // Behind a checksum it lies two bytes further on.
+    let xing = |at| has(at, b"Xing") || has(at, b"Info");
+    (xing(4 + side_info) || xing(6 + side_info) || has(36, b"VBRI")).then_some(start + len)
+}
+
+/// The length of an MPEG layer II frame at the front of `data`.
+fn mp2_frame_len(data: &[u8]) -> Option<usize> {
+    const MPEG1: [usize; 15] = [
         0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384,
     ];
+    const MPEG2: [usize; 15] = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
     let &[0xFF, second, third, _] = data.first_chunk::<4>()? else {
         return None;
     };
-    let kilobits = *KILOBITS.get(usize::from(third >> 4))?;
+    let bitrate = usize::from(third >> 4);
     let rate = *[44_100, 48_000, 32_000].get(usize::from((third >> 2) & 3))?;
-    (second & 0xFE == 0xFC && kilobits > 0)
-        .then(|| 144 * kilobits * 1000 / rate + usize::from((third >> 1) & 1))
+    let (kilobits, rate) = match second & 0xFE {
+        0xFC => (*MPEG1.get(bitrate)?, rate),
+        0xF4 => (*MPEG2.get(bitrate)?, rate / 2),
+        _ => return None,
+    };
+    (kilobits > 0).then(|| 144 * kilobits * 1000 / rate + usize::from((third >> 1) & 1))
 }
 
 /// Looks through the first pages, which all begin a stream, for Opus.
@@ -259,6 +313,11 @@ mod tests {
     fn signatures_are_recognised() {
         check(b"fLaC\0\0\0\x22", Kind::Flac);
         check(b"RIFF\x24\0\0\0WAVEfmt ", Kind::Wav);
+        check(b"RF64\xFF\xFF\xFF\xFFWAVEds64", Kind::Wav);
+        check(b"FORM\0\0\0\x24AIFFCOMM", Kind::Aiff);
+        check(b"caff\0\x01\0\0desc", Kind::Caf);
+        let layer2 = [&[0xFF, 0xFD, 0xA4, 0x00][..], &[0; 572]].concat();
+        check(&layer2.repeat(3), Kind::Mp2);
         check(b"\x1A\x45\xDF\xA3\x9F", Kind::Matroska);
         check(b"\0\0\0\x20ftypM4A ", Kind::Mp4);
         check(
@@ -271,6 +330,27 @@ mod tests {
             .concat(),
             Kind::Mp3,
         );
+    }
+
+    #[test]
+    fn an_index_behind_the_sound_is_noticed_in_time() {
+        let mp4 = |boxes: &[(&[u8; 4], u32)]| -> Vec<u8> {
+            let bytes = boxes.iter().flat_map(|&(name, size)| {
+                let body = vec![0; (size as usize).saturating_sub(8)];
+                [&size.to_be_bytes()[..], name, &body].concat()
+            });
+            bytes.collect()
+        };
+        for (boxes, behind) in [
+            (&[(b"ftyp", 16), (b"free", 8), (b"mdat", 100)][..], true),
+            (&[(b"ftyp", 16), (b"mdat", 0)], true),
+            (&[(b"ftyp", 16), (b"moov", 50), (b"mdat", 100)], false),
+            (&[(b"ftyp", 16), (b"moof", 50), (b"mdat", 100)], false),
+            (&[(b"ftyp", 4), (b"mdat", 100)], false),
+            (&[], false),
+        ] {
+            assert_eq!(index_is_behind(&mp4(boxes)), behind, "{boxes:?}");
+        }
     }
 
     #[test]
@@ -289,16 +369,12 @@ mod tests {
 
     #[test]
     fn what_is_well_known_is_named() {
-        let layer2 = [&[0xFF, 0xFD, 0xA4, 0x00][..], &[0; 572]]
-            .concat()
-            .repeat(3);
         for (head, name) in [
             (&b"\r\n <!DOCTYPE html><html>"[..], "a web page"),
             (b"#EXTM3U\nhttp://a/", "a playlist"),
             (b"\x30\x26\xB2\x75\x8E\x66\xCF\x11\xA6\xD9", "Windows Media"),
             (b"wvpk\0\0", "WavPack"),
-            (b"RF64\xFF\xFF\xFF\xFFWAVE", "RF64"),
-            (&layer2, "layer II"),
+            (b"\x0B\x77\0\0", "AC-3"),
         ] {
             let error = recognise(head).expect_err("not playable");
             assert!(error.detail().contains(name), "{}", error.detail());

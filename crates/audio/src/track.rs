@@ -16,6 +16,7 @@ use crate::probe::{self, Kind};
 use crate::raw_pcm::{PcmFormat, RawPcm};
 use crate::source::{ByteSource, ProbeHint};
 use crate::transcode::Transcode;
+use crate::ts_source::{self, TsSource};
 use crate::{MAX_OPUS_FRAME, SAMPLE_RATE};
 
 /// Lengths beyond this are taken for a broken header and not reported: 30 days.
@@ -47,18 +48,25 @@ impl Track {
     ) -> Result<Track, AudioError> {
         let _ = hint;
         let mut input = Input::open(source)?;
-        let kind = match probe::recognise(input.head()) {
-            // What these containers say lies anywhere near the front.
-            Ok(kind @ (Kind::Matroska | Kind::Mp4)) => {
-                input.look_further()?;
-                kind
+        let is_ts = ts_source::is_transport_stream(input.head());
+        if is_ts {
+            input = Input::open(Box::new(TsSource::open(input)?))?;
+        }
+        let kind = recognise(&mut input)?;
+        match kind {
+            Kind::Wav => input.patch(probe::plain_wave(input.head())),
+            Kind::Mp4 if !input.seekable() && probe::index_is_behind(input.head()) => {
+                input.hold_whole(kind.name())?;
             }
-            Ok(kind) => kind,
-            Err(_) => {
-                input.look_further()?;
-                probe::recognise(input.head())?
+            // Its reader wants to see what is behind the sound in any case.
+            Kind::Caf if !input.seekable() => input.hold_whole(kind.name())?,
+            Kind::Mp3 if options.ignore_length => {
+                if let Some(end) = probe::length_tag_end(input.head()) {
+                    input.skip_front(end as u64)?;
+                }
             }
-        };
+            _ => {}
+        }
         let byte_len = input.len();
         let seekable = input.seekable();
         let mut track = match kind {
@@ -77,10 +85,13 @@ impl Track {
             }
         };
         track.info.seekable = seekable;
+        if is_ts {
+            track.info.container = ts_source::NAME;
+        }
         track.info.duration_ms = track
             .info
             .duration_ms
-            .filter(|&ms| is_plausible(ms, byte_len));
+            .filter(|&ms| !options.ignore_length && is_plausible(ms, byte_len));
         Ok(track)
     }
 
@@ -290,6 +301,22 @@ impl Track {
         self.way = Way::Transcode(Box::new(transcode));
         self.info.passthrough = false;
         Ok(())
+    }
+}
+
+/// What the content is, as far as its beginning tells.
+fn recognise(input: &mut Input) -> Result<Kind, AudioError> {
+    match probe::recognise(input.head()) {
+        // What these containers say lies anywhere near the front.
+        Ok(kind @ (Kind::Matroska | Kind::Mp4 | Kind::Wav)) => {
+            input.look_further()?;
+            Ok(kind)
+        }
+        Ok(kind) => Ok(kind),
+        Err(_) => {
+            input.look_further()?;
+            probe::recognise(input.head())
+        }
     }
 }
 

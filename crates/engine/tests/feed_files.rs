@@ -1,4 +1,4 @@
-//! File sources: what may be opened, and a real track from a file to the queue.
+//! File sources: what may be opened, and real tracks from a file or a plain server to the queue.
 
 mod feed_support;
 
@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use cadenza_engine::feed::{AudioTracks, FeedEvent, SourceSpec, code};
 
+use feed_support::server::Server;
 use feed_support::{Bench, CHUNK, config, content};
 
 /// A folder of its own for one test, removed at the end.
@@ -133,6 +134,46 @@ fn plays_a_real_track_through_the_audio_crate() {
     assert_eq!(bench.failure(2).0, "unsupported_format");
     let _listener = bench.load(3, folder.file("c.wav", b""));
     assert_eq!(bench.failure(3).0, "empty_source");
+}
+
+#[test]
+fn a_file_with_its_index_behind_plays_and_seeks_without_ranges() {
+    let path = format!(
+        "{}/../audio/tests/fixtures/stereo-44100.m4a",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let file = std::fs::read(path).expect("a fixture");
+    let server = Server::start(move |_, reply| {
+        let len = file.len();
+        reply.raw(format!("HTTP/1.1 200 OK\r\nContent-Length: {len}\r\n\r\n"));
+        reply.raw(&file);
+    });
+    let mut bench = Bench::with_opener(config(), Arc::new(AudioTracks), Arc::default());
+    let mut listener = bench.load(1, server.source("/song.m4a"));
+    let info = bench.wait_for(1, |event| match event {
+        FeedEvent::Opened { info, .. } => Some(info.clone()),
+        _ => None,
+    });
+    assert_eq!((info.codec, info.seekable), ("aac", true));
+    let mut frames = 0;
+    while !listener.next().1.last {
+        frames += 1;
+    }
+    assert!((100..=102).contains(&frames), "{frames}");
+    assert_eq!(server.requests().len(), 1);
+
+    let endless = Server::start(|_, reply| {
+        reply.raw(
+            "HTTP/1.1 200 OK\r\n\r\n\0\0\0\x10ftypM4A \0\0\0\0\0\0\0\x01mdat\0\0\0\x10\0\0\0\0",
+        );
+        for _ in 0..33 {
+            reply.raw(vec![0; 1 << 20]);
+        }
+    });
+    let _listener = bench.load(2, endless.source("/endless.m4a"));
+    let (code, message) = bench.failure(2);
+    assert_eq!(code, "seek_failed");
+    assert!(message.contains("32 MiB"), "{message}");
 }
 
 /// A stereo file of 16-bit samples at 48 kHz: a saw tooth.
