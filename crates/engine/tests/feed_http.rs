@@ -315,7 +315,9 @@ fn names_what_is_wrong_with_an_answer() {
         ("", code::HTTP_CONNECT_FAILED),
     ] {
         let (code, message, requests) = failure_of(config(), move |_, reply| reply.raw(answer));
-        assert_eq!((code, requests), (expected, 1), "{answer} {message}");
+        // What is no HTTP might be a radio station's answer of old: it is asked once more.
+        let tries = if answer.starts_with("SSH") { 2 } else { 1 };
+        assert_eq!((code, requests), (expected, tries), "{answer} {message}");
     }
 }
 

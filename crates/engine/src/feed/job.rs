@@ -211,6 +211,7 @@ impl Job {
                     options.start_ms = options.start_ms.saturating_sub(part_ms);
                     options.end_ms = options.end_ms.map(|end| end.saturating_sub(part_ms));
                 }
+                options.ignore_length = options.from_first || http.pipe.about().live;
                 let pool: Weak<Pool> = Arc::downgrade(pool);
                 let bytes = HttpReader::new(Arc::clone(&http.pipe), pool);
                 contained(|| opener.open(Box::new(bytes), &http.hint(), &options))

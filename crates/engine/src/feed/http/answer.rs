@@ -7,6 +7,7 @@ use reqwest::{Response, StatusCode, Url};
 
 use super::address::shown;
 use super::fetch::FetchError;
+use super::shoutcast::OnAir;
 use crate::feed::error::code;
 
 /// What identifies the content, as far as the first answer tells.
@@ -121,7 +122,9 @@ pub(super) fn interpret(url: &Url, response: &Response, offset: u64) -> Result<A
         }
     }
     let identity = &mut answer.identity;
-    if identity.total.is_none() && headers.keys().any(|name| name.as_str().starts_with("icy-")) {
+    let is_radio = response.extensions().get::<OnAir>().is_some()
+        || headers.keys().any(|name| name.as_str().starts_with("icy-"));
+    if identity.total.is_none() && is_radio {
         identity.live = true;
         identity.ranges = false;
     }

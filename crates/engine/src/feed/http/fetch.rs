@@ -13,6 +13,7 @@ use super::address::{require_http, shown};
 use super::guard::{AddressGuard, ForbiddenAddress, GuardedResolver};
 use super::headers::SourceHeaders;
 use super::hosts::{Connection, Hosts};
+use super::shoutcast;
 use crate::feed::config::FeedConfig;
 use crate::feed::error::{FeedError, code};
 
@@ -135,6 +136,11 @@ impl Fetcher {
         tokio::time::sleep(self.config.resume_delay * (1 << doublings)).await;
     }
 
+    async fn ask_shoutcast(&self, url: &Url) -> Option<Response> {
+        let headers = self.headers.to(url);
+        shoutcast::ask(url, &self.guard, headers, self.config.connect_timeout).await
+    }
+
     /// Asks for bytes of the source. `on_stall` runs when the answer is slow.
     pub(super) async fn get(
         &self,
@@ -167,6 +173,14 @@ impl Fetcher {
             let asking = async {
                 let _turn = connection.turn().await;
                 request.send().await
+            };
+            let asking = async {
+                match asking.await {
+                    Err(error) if shoutcast::may_answer(&url, &error) => {
+                        self.ask_shoutcast(&url).await.ok_or(error)
+                    }
+                    answer => answer,
+                }
             };
             let response = patiently(asking, self.config.stall_notice, limit, on_stall)
                 .await

@@ -35,6 +35,22 @@ impl AddressGuard {
             .parse::<IpAddr>()
             .map_or(true, |address| self.permits(address))
     }
+
+    /// Those addresses of a name that may be connected to; every new connection asks anew.
+    pub(super) fn permitted(
+        &self,
+        found: Vec<SocketAddr>,
+    ) -> Result<Vec<SocketAddr>, ForbiddenAddress> {
+        let none_found = found.is_empty();
+        let permitted: Vec<SocketAddr> = found
+            .into_iter()
+            .filter(|address| self.permits(address.ip()))
+            .collect();
+        if permitted.is_empty() && !none_found {
+            return Err(ForbiddenAddress);
+        }
+        Ok(permitted)
+    }
 }
 
 /// Found in the source chain of a connection error when the guard refused every address.
@@ -59,26 +75,10 @@ impl Resolve for GuardedResolver {
         Box::pin(async move {
             let found: Vec<SocketAddr> =
                 tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let permitted = permitted(&guard, found)?;
+            let permitted = guard.permitted(found)?;
             Ok(Box::new(permitted.into_iter()) as Addrs)
         })
     }
-}
-
-/// Those addresses of a name that may be connected to; every new connection asks anew.
-fn permitted(
-    guard: &AddressGuard,
-    found: Vec<SocketAddr>,
-) -> Result<Vec<SocketAddr>, ForbiddenAddress> {
-    let none_found = found.is_empty();
-    let permitted: Vec<SocketAddr> = found
-        .into_iter()
-        .filter(|address| guard.permits(address.ip()))
-        .collect();
-    if permitted.is_empty() && !none_found {
-        return Err(ForbiddenAddress);
-    }
-    Ok(permitted)
 }
 
 fn is_public(address: IpAddr) -> bool {
@@ -147,13 +147,17 @@ mod tests {
             addresses.iter().map(parse).collect()
         };
         let public = answer(&["93.184.215.14:80"]);
-        assert_eq!(permitted(&guard, public.clone()).ok(), Some(public.clone()));
+        assert_eq!(guard.permitted(public.clone()).ok(), Some(public.clone()));
         for changed in [&["127.0.0.1:80"][..], &["[::1]:80", "10.0.0.1:80"]] {
-            assert!(permitted(&guard, answer(changed)).is_err(), "{changed:?}");
+            assert!(guard.permitted(answer(changed)).is_err(), "{changed:?}");
         }
         let mixed = answer(&["127.0.0.1:80", "93.184.215.14:80", "[::ffff:127.0.0.1]:80"]);
-        assert_eq!(permitted(&guard, mixed).ok(), Some(public));
-        assert!(permitted(&guard, Vec::new()).is_ok_and(|none| none.is_empty()));
+        assert_eq!(guard.permitted(mixed).ok(), Some(public));
+        assert!(
+            guard
+                .permitted(Vec::new())
+                .is_ok_and(|none| none.is_empty())
+        );
     }
 
     #[test]

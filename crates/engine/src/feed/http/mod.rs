@@ -13,6 +13,7 @@ mod pipe;
 mod reader;
 mod resource;
 mod session;
+mod shoutcast;
 mod transfer;
 mod window;
 
