@@ -18,22 +18,47 @@ export function collectLicences() {
   const crates = linkedCrates();
   const texts = new Map();
   for (const crate of crates) {
-    for (const text of licenceTexts(dirname(crate.manifest_path))) {
+    const own = licenceTexts(dirname(crate.manifest_path));
+    for (const text of own.length > 0 ? own : [standardText(crate)]) {
       texts.set(text, [...(texts.get(text) ?? []), `${crate.name} ${crate.version}`]);
     }
   }
   const list = crates.map(
-    ({ name, version, license }) => `${name} ${version}: ${license ?? "see below"}`,
+    ({ name, version, license, repository }) =>
+      `${name} ${version}: ${license ?? "see below"}${repository ? `, ${repository}` : ""}`,
   );
   const words = [...texts].map(
     ([text, names]) => `${rule}\n${names.join(", ")}\n${rule}\n\n${text}`,
   );
-  return ["The native addon of cadenza contains these crates:", list.join("\n"), ...words, ""].join(
-    "\n\n",
-  );
+  return [HEADING, list.join("\n"), ...words, ""].join("\n\n");
 }
 
+const HEADING =
+  "The native addon of cadenza contains these crates, and the standard library of Rust (MIT OR Apache-2.0,\n" +
+  "https://github.com/rust-lang/rust). Their sources are at crates.io, and where the addresses lead.";
 const rule = "-".repeat(80);
+
+/** What a crate that carries no text of its licence is under; MIT where it may be chosen. */
+function standardText({ name, version, license, authors }) {
+  const words = license ?? "";
+  if (/\bMIT\b/.test(words)) {
+    const holders = authors.length > 0 ? authors.join(", ") : `the authors of ${name}`;
+    return `Copyright (c) ${holders}\n\n${MIT}`;
+  }
+  const known = KNOWN.find(([id]) => words === id);
+  if (!known) fail(`${name} ${version} carries no text of its licence (${words}).`);
+  return known[1];
+}
+
+/** Licences whose whole text is in the file already, because other crates carry it. */
+const KNOWN = ["Apache-2.0", "MPL-2.0"].map((id) => [
+  id,
+  `${id}, whose text is with other crates in this file; also at https://spdx.org/licenses/${id}.html`,
+]);
+
+const MIT = readFileSync(join(root, "LICENSE"), "utf8")
+  .replace(/^[\s\S]*?(?=Permission is)/, "")
+  .trim();
 
 /** Crates in the closure of the binding's ordinary dependencies, on every platform, sorted by name. */
 function linkedCrates() {

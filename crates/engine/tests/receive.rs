@@ -31,11 +31,12 @@ fn two_hundred_speakers_on_a_clean_link_lose_nothing() {
                 server.say(*flow, speaker, frame);
             }
         }
-        // A socket's buffer holds a few frames of ten speakers, whatever the machine is busy with.
-        wait_for("the packets to be read", || {
+        // A socket's buffer, and the queue to the worker, hold a few frames of ten speakers, whatever the machine is busy with.
+        wait_for("the packets to be taken", || {
             let behind = flows.iter().any(|flow| {
-                let stats = harness.engine.receive_stats(*flow);
-                stats.packets + u64::from(10 * SPEAKERS) < u64::from((frame + 1) * SPEAKERS)
+                let users = harness.engine.receive_stats(*flow).users;
+                let taken: u64 = users.iter().map(|user| user.packets).sum();
+                taken + u64::from(10 * SPEAKERS) < u64::from((frame + 1) * SPEAKERS)
             });
             (!behind).then_some(())
         });
@@ -95,6 +96,8 @@ fn a_thousand_listening_flows_leave_nothing_behind() {
     );
 }
 
+/// Elsewhere they are read and thrown away: only Linux has a filter that a socket can put before its queue.
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
 #[test]
 fn packets_are_not_even_read_where_nobody_listens() {
     let harness = Harness::start();
