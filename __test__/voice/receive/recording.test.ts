@@ -22,6 +22,8 @@ async function start(t: ExecutionContext) {
   const place = { guildId: bench.guildId, channelId: bench.channelId };
   const member = bench.simulator.member({ ...place, firstSequence: 65_530 });
   await bench.connection.join(bench.channelId);
+  // Until the core knows that this call is in clear, it takes nothing that is.
+  await until(() => bench.connection.encryption.state.ready);
   const file = (name: string): string => join(folder, name);
   return { bench, member, place, receiver: bench.connection.receiver, file };
 }
