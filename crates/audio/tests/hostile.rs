@@ -38,7 +38,18 @@ static ALLOCATOR: Watched = Watched;
 /// No single allocation may reach this, whatever a file claims.
 const MEMORY: usize = 24 << 20;
 
-const FIXTURES: [&str; 24] = [
+const FIXTURES: [&str; 35] = [
+    "he-stereo-44100.aac",
+    "he-stereo-44100.m4a",
+    "he-v2-44100.aac",
+    "mono-32000-64bit.wav",
+    "mono-32000-ima.wav",
+    "mono-32000-ms.wav",
+    "mono-32000-pcm.caf",
+    "mono-44100.caf",
+    "stereo-44100.ts",
+    "stereo-48000-layer2.ts",
+    "stereo-48000.mp2",
     "mono-44100-alac.m4a",
     "mono-44100.aiff",
     "mono-48000.oga",
@@ -391,8 +402,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn random_bytes_never_panic(magic in 0..9_usize, bytes in prop::collection::vec(any::<u8>(), 0..4_000)) {
-        let magics: [&[u8]; 9] = [
+    fn random_bytes_never_panic(magic in 0..12_usize, bytes in prop::collection::vec(any::<u8>(), 0..4_000)) {
+        let magics: [&[u8]; 12] = [
+            b"caff\0\x01\0\0desc\0\0\0\0\0\0\0\x20",
+            b"RF64\xFF\xFF\xFF\xFFWAVEds64\x1C\0\0\0",
+            b"RIFF\xFF\xFF\xFF\0WAVEfmt \x14\0\0\0\x11\0",
             b"FORM\0\0\x10\0AIFFCOMM",
             b"", b"OggS\0\x02", b"fLaC\0\0\0\x22", b"RIFF\xFF\xFF\xFF\0WAVEfmt \x10\0\0\0\x01\0",
             b"\x1A\x45\xDF\xA3", b"\0\0\0\x14ftypM4A \0\0\0\0isom", b"\xFF\xFB\x90\x64", b"\xFF\xF1\x50\x80",
