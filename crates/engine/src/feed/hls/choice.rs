@@ -87,8 +87,8 @@ fn sound(codecs: Option<&str>) -> Sound {
     for codec in codecs.split(',').map(str::trim) {
         let codec = codec.to_ascii_lowercase();
         match codec.as_str() {
-            "mp4a.40.2" | "mp4a.40.34" | "mp4a.69" | "mp4a.6b" | "mp3" | "opus" | "flac"
-            | "alac" => {
+            "mp4a.40.2" | "mp4a.40.5" | "mp4a.40.29" | "mp4a.40.34" | "mp4a.69" | "mp4a.6b"
+            | "mp3" | "opus" | "flac" | "alac" => {
                 return Sound::Playable;
             }
             "ac-3" | "ec-3" | "ac-4" => known = Sound::NotPlayable,
@@ -134,9 +134,10 @@ mod tests {
                 variant("low", 64_000, "mp4a.40.2"),
                 variant("high", 320_000, "mp4a.40.2"),
                 variant("lossless", 2_000_000, "fLaC"),
-                variant("he", 350_000, "mp4a.40.5"),
+                variant("he", 96_000, "mp4a.40.5"),
+                variant("usac", 350_000, "mp4a.40.42"),
             ],
-            &["high", "low", "lossless", "he"],
+            &["high", "he", "low", "lossless"],
         );
     }
 
@@ -146,9 +147,16 @@ mod tests {
             &[
                 variant("1080p", 5_000_000, "avc1.640028,mp4a.40.2"),
                 variant("240p", 300_000, "avc1.42c00d,mp4a.40.2"),
-                variant("radio", 64_000, "mp4a.40.2"),
+                variant("radio", 64_000, "mp4a.40.5"),
             ],
             &["radio", "240p", "1080p"],
+        );
+        check(
+            &[
+                variant("usac", 64_000, "mp4a.40.42"),
+                variant("240p", 300_000, "avc1.42c00d,mp4a.40.2"),
+            ],
+            &["240p", "usac"],
         );
     }
 
