@@ -118,8 +118,15 @@ pub fn snr_at(wanted: &[[f32; 2]], heard: &[f32], lag: usize) -> f64 {
 
 /// The best signal to noise ratio over lags up to `most`, and that lag.
 pub fn best_snr(wanted: &[[f32; 2]], heard: &[f32], most: usize) -> (f64, usize) {
-    (0..=most)
-        .map(|lag| (snr_at(wanted, heard, lag), lag))
+    // A tenth of a second tells which lags are worth a closer look.
+    let front = &wanted[..wanted.len().min(4_800)];
+    let mut lags: Vec<(f64, usize)> = (0..=most)
+        .map(|lag| (snr_at(front, heard, lag), lag))
+        .collect();
+    lags.sort_by(|a, b| b.0.total_cmp(&a.0));
+    lags.iter()
+        .take(32)
+        .map(|&(_, lag)| (snr_at(wanted, heard, lag), lag))
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .expect("at least one lag")
 }
