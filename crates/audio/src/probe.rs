@@ -61,35 +61,70 @@ pub(crate) fn recognise(head: &[u8]) -> Result<Kind, AudioError> {
     kind.ok_or_else(|| AudioError::new(AudioErrorCode::UnsupportedFormat, "probe", other(head)))
 }
 
+/// Beginnings of well-known things that cannot be played, and what is said of them. `?` is any byte.
+const OTHERS: [(&[u8], &str); 8] = [
+    (
+        b"#EXTM3U",
+        "the content is a playlist, and here sound was wanted",
+    ),
+    (
+        b"\x30\x26\xB2\x75\x8E\x66\xCF\x11",
+        "the content is ASF (Windows Media), which is not supported",
+    ),
+    (b"\x0B\x77", "the content is AC-3, which is not supported"),
+    (b"wvpk", "the content is WavPack, which is not supported"),
+    (
+        b"MAC ",
+        "the content is Monkey's Audio, which is not supported",
+    ),
+    (
+        b".snd",
+        "the content is Sun audio (AU), which is not supported",
+    ),
+    (
+        b"MThd",
+        "the content is MIDI, which holds notes and no sound",
+    ),
+    (
+        b"RIFF????AVI ",
+        "the content is AVI, which is not supported",
+    ),
+];
+
+/// The same of texts, which may begin with space and be in upper or lower case.
+const OTHER_TEXTS: [(&[u8], &str); 3] = [
+    (
+        b"<!doctype html",
+        "the content is a web page, not sound; a page needs a resolver",
+    ),
+    (
+        b"<html",
+        "the content is a web page, not sound; a page needs a resolver",
+    ),
+    (
+        b"[playlist]",
+        "the content is a playlist, and here sound was wanted",
+    ),
+];
+
 /// What is said of a beginning that cannot be played: its name where it has a well-known one.
 fn other(head: &[u8]) -> &'static str {
-    let starts = |magic: &[u8]| head.starts_with(magic);
+    let text = head.trim_ascii_start();
     let is_text = |mark: &[u8]| {
-        let text = head.trim_ascii_start();
         text.get(..mark.len())
             .is_some_and(|front| front.eq_ignore_ascii_case(mark))
     };
-    if is_text(b"<!doctype html") || is_text(b"<html") {
-        "the content is a web page, not sound; a page needs a resolver"
-    } else if starts(b"#EXTM3U") || is_text(b"[playlist]") {
-        "the content is a playlist, and here sound was wanted"
-    } else if starts(b"\x30\x26\xB2\x75\x8E\x66\xCF\x11") {
-        "the content is ASF (Windows Media), which is not supported"
-    } else if starts(b"\x0B\x77") {
-        "the content is AC-3, which is not supported"
-    } else if starts(b"RIFF") && head.get(8..12) == Some(b"AVI ") {
-        "the content is AVI, which is not supported"
-    } else if starts(b"wvpk") {
-        "the content is WavPack, which is not supported"
-    } else if starts(b"MAC ") {
-        "the content is Monkey's Audio, which is not supported"
-    } else if starts(b".snd") {
-        "the content is Sun audio (AU), which is not supported"
-    } else if starts(b"MThd") {
-        "the content is MIDI, which holds notes and no sound"
-    } else {
-        "the content is no audio format that is known"
-    }
+    let is = |magic: &[u8]| {
+        let same = |(wanted, byte): (&u8, &u8)| *wanted == b'?' || wanted == byte;
+        head.len() >= magic.len() && magic.iter().zip(head).all(same)
+    };
+    let texts = OTHER_TEXTS.iter().find(|(mark, _)| is_text(mark));
+    texts
+        .or_else(|| OTHERS.iter().find(|(magic, _)| is(magic)))
+        .map_or(
+            "the content is no audio format that is known",
+            |(_, said)| said,
+        )
 }
 
 fn is_wave(head: &[u8]) -> bool {
@@ -375,6 +410,8 @@ mod tests {
             (b"\x30\x26\xB2\x75\x8E\x66\xCF\x11\xA6\xD9", "Windows Media"),
             (b"wvpk\0\0", "WavPack"),
             (b"\x0B\x77\0\0", "AC-3"),
+            (b"RIFF\x24\0\0\0AVI LIST", "AVI"),
+            (b"RIFF\x24\0\0\0AV", "no audio format that is known"),
         ] {
             let error = recognise(head).expect_err("not playable");
             assert!(error.detail().contains(name), "{}", error.detail());
