@@ -396,9 +396,9 @@ impl Renderer {
     }
 
     fn encode(&mut self, out: &mut [u8; MAX_OPUS_FRAME]) -> Result<usize, AudioError> {
-        let mut pcm = [0.0; 2 * FRAME_SAMPLES];
-        pcm.copy_from_slice(self.pcm.as_flattened());
-        let len = self.encoder.encode(&pcm, out).map_err(codec_failed)?;
+        let pcm = self.pcm.as_flattened().first_chunk();
+        let pcm = pcm.expect("so many frames are twice as many samples");
+        let len = self.encoder.encode(pcm, out).map_err(codec_failed)?;
         self.encoder.set_independent(false).map_err(codec_failed)?;
         Ok(len)
     }

@@ -346,6 +346,11 @@ impl Pool {
                 }
                 state
             }
+            // Whoever has the feeds may be held up by one of them.
+            None if !state.entries.is_empty() => {
+                let waited = self.work.wait_timeout(state, STAND_IN);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
             None => {
                 let waited = self.work.wait(state);
                 waited.unwrap_or_else(PoisonError::into_inner)
