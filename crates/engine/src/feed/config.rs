@@ -36,7 +36,7 @@ pub struct FeedConfig {
     /// Bytes of an HTTP source kept ahead of the decoder, at least 64 KiB. Default 256 KiB.
     pub window_bytes: usize,
     /// How late a feed whose queue is full looks at it again; sooner if half of the queue is played
-    /// before. Default 400 ms. Shorter costs CPU and gains nothing while sound plays in real time.
+    /// before, or two thirds where frames pass through. Default 400 ms. Shorter costs CPU and gains nothing while sound plays in real time.
     pub longest_park: Duration,
     /// HTTP reads that may wait for bytes in the middle of a frame at the same time; each holds a
     /// thread. One more fails its own feed with `http_stalled`. Default 256.
