@@ -10,9 +10,9 @@ pub(super) const SLOTS: u64 = 20;
 /// A slot's length in nanoseconds.
 pub(super) const SLOT_NS: u64 = 1_000_000;
 
-/// Flows for which one slot is enough before another comes into use. Sending that many takes some 0.3 ms, and each of
+/// Flows for which one slot is enough before another comes into use. Sending that many takes some 0.2 ms, and each of
 /// them leaves at the same place among them in every period; a wake-up more costs as much CPU as five packets.
-const FLOWS_PER_SLOT: usize = 64;
+const FLOWS_PER_SLOT: usize = 32;
 
 /// The order in which slots come into use: each next one falls into the widest gap.
 const ORDER: [u8; SLOTS as usize] = [
@@ -36,7 +36,7 @@ pub(super) struct Wheel {
 impl Wheel {
     /// A wheel for at most `max_flows` flows.
     pub(super) fn new(max_flows: usize) -> Wheel {
-        // The least loaded of k slots holds at most the average, and k < 20 only up to 64 flows each.
+        // The least loaded of k slots holds at most the average, and k < 20 only up to 32 flows each.
         let per_slot = (max_flows / SLOTS as usize).max(FLOWS_PER_SLOT) + 1;
         let slots = (0..SLOTS).map(|_| Vec::with_capacity(per_slot));
         Wheel {
@@ -133,10 +133,10 @@ mod tests {
     #[test]
     fn few_flows_share_one_slot_and_many_spread_evenly() {
         let mut wheel = Wheel::new(2_000);
-        let few: Vec<Place> = (0..64).map(|flow| wheel.place(flow)).collect();
+        let few: Vec<Place> = (0..32).map(|flow| wheel.place(flow)).collect();
         assert!(few.iter().all(|place| place.slot == few[0].slot));
-        assert_ne!(wheel.place(64).slot, few[0].slot);
-        for flow in 65..2_000 {
+        assert_ne!(wheel.place(32).slot, few[0].slot);
+        for flow in 33..2_000 {
             wheel.place(flow);
         }
         for slot in 0..SLOTS as u8 {
