@@ -29,6 +29,15 @@ const FORMATS: [file: string, codec: string, lengthMs: number, passthrough: bool
   ["stereo-48000.flac", "flac", 400, false],
   ["mono-44100.aiff", "pcm", 400, false],
   ["tone.wav", "pcm", 1000, false],
+  ["he-stereo-44100.aac", "aac", 2136, false],
+  ["he-stereo-44100.m4a", "aac", 2136, false],
+  ["he-v2-44100.aac", "aac", 2182, false],
+  ["stereo-48000.mp2", "mp2", 816, false],
+  ["mono-44100.caf", "alac", 600, false],
+  ["mono-32000-pcm.caf", "pcm", 400, false],
+  ["mono-32000-64bit.wav", "pcm", 400, false],
+  ["mono-32000-ima.wav", "adpcm", 1020, false],
+  ["mono-32000-ms.wav", "adpcm", 1018, false],
 ];
 
 async function folderOf(t: ExecutionContext, file: string): Promise<string> {

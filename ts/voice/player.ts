@@ -153,7 +153,9 @@ export class Player extends SafeEmitter<PlayerEvents> {
     if (this.#frames || this.#pushed) {
       throw new CadenzaError("not_seekable", "Sound from JavaScript cannot be sought in.");
     }
-    if (this.#active !== undefined) this.#flow.seek(Math.max(0, positionMs));
+    if (this.#active === undefined) return;
+    this.#startMs = Math.max(0, positionMs);
+    this.#flow.seek(this.#startMs);
   }
 
   /**

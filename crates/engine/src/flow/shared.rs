@@ -88,7 +88,10 @@ impl FlowShared {
     /// Asks for frames from `position_ms` on, and returns the epoch they must carry.
     pub fn request_seek(&self, position_ms: u64) -> u16 {
         self.seek_ms.store(position_ms, Ordering::Relaxed);
-        self.epoch.fetch_add(1, Ordering::Release).wrapping_add(1)
+        let epoch = self.epoch.fetch_add(1, Ordering::Release).wrapping_add(1);
+        // Who asks from now on hears of the new place. The pacer goes there with its next turn.
+        self.position_ms.store(position_ms, Ordering::Relaxed);
+        epoch
     }
 
     /// The epoch that counts at present.
