@@ -94,7 +94,8 @@ impl Reframer {
         self.toc.map_or(0, |toc| self.count * toc.frame_samples())
     }
 
-    /// Proves beforehand that every 20 ms group of the pending and the new frames can be written.
+    /// Proves beforehand that every 20 ms group of the pending and the new frames can be written. A last one that is
+    /// not full yet is as one that is: what comes, or the empty frames of [`finish`](Reframer::finish), has a length, too.
     fn check(&self, packet: &Packet<'_>) -> Result<(), Unsplittable> {
         let toc = packet.toc().with_code(0);
         if toc.frame_samples() > FRAME_SAMPLES {
@@ -109,9 +110,10 @@ impl Reframer {
             .copied()
             .chain(packet.frames().iter().map(|frame| frame.len()))
             .collect();
+        let room = MAX_OPUS_FRAME - header_len(per_packet);
         let fits = sizes
             .chunks(per_packet)
-            .all(|group| header_len(group) + group.iter().sum::<usize>() <= MAX_OPUS_FRAME);
+            .all(|group| group.iter().sum::<usize>() <= room);
         if fits {
             Ok(())
         } else {
@@ -144,9 +146,9 @@ impl Reframer {
     }
 }
 
-/// An upper bound of the bytes that come before the frames of a packet.
-fn header_len(lengths: &[usize]) -> usize {
-    match lengths.len() {
+/// An upper bound of the bytes that come before the frames of a packet of so many.
+fn header_len(frames: usize) -> usize {
+    match frames {
         0 | 1 => 1,
         2 => 3,
         count => 2 + 2 * (count - 1),
@@ -237,5 +239,13 @@ mod tests {
         );
         let big = [vec![0xF0], vec![5; 700]].concat();
         assert_eq!(reframe(&[&big, &big]), Err(Unsplittable::TooLong));
+    }
+
+    #[test]
+    fn the_end_has_room_for_its_empty_frames() {
+        let frame_of = |bytes: usize| [vec![0xE0], vec![5; bytes]].concat();
+        assert_eq!(reframe(&[&frame_of(1274)]), Err(Unsplittable::TooLong));
+        let out = reframe(&[&frame_of(1259)]).expect("fits");
+        assert!(out[0].len() <= MAX_OPUS_FRAME, "{} bytes", out[0].len());
     }
 }
