@@ -341,6 +341,19 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_from_before_a_restart_takes_nobodys_place() {
+        let mut buffer = running();
+        put(&mut buffer, 60, 2, 2);
+        assert_eq!(put(&mut buffer, 61, 5000, 5000), Placing::Stray);
+        assert_eq!(put(&mut buffer, 62, 5001, 5001), Placing::Restarted);
+        assert_eq!(put(&mut buffer, 63, 5000, 5000), Placing::Late);
+        let packets = |out: Vec<(char, u64)>| out.into_iter().filter(|(kind, _)| *kind == 'p');
+        let heard: Vec<_> = packets(drain(&mut buffer, 1_000)).collect();
+        assert_eq!(heard, [('p', 2), ('p', 5001)]);
+        assert_eq!(buffer.stats().lost, 1);
+    }
+
+    #[test]
     fn packets_in_order_leave_at_once() {
         let mut buffer = running();
         put(&mut buffer, 41, 1, 1);

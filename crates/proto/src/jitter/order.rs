@@ -42,6 +42,9 @@ pub(super) struct SequenceOrder {
     highest_raw: Sequence,
     /// Bit `n`: the number `highest - n` was seen.
     seen: u128,
+    /// The first number of this life of the sender: what comes from before it has no place any more, and its number
+    /// belongs to another packet.
+    floor: u64,
     /// The number that would prove a restart.
     expected_after_stray: Option<Sequence>,
 }
@@ -53,6 +56,7 @@ impl SequenceOrder {
             highest: (1 << 32) + u64::from(first.0),
             highest_raw: first,
             seen: 1,
+            floor: 0,
             expected_after_stray: None,
         }
     }
@@ -72,15 +76,16 @@ impl SequenceOrder {
             return Order::Fresh(self.advance(delta as u32, sequence));
         }
         let back = delta.unsigned_abs();
+        let unwrapped = self.highest.saturating_sub(u64::from(back));
+        if unwrapped < self.floor {
+            return Order::TooOld;
+        }
         let bit = 1_u128 << back;
         if self.seen & bit != 0 {
             return Order::Duplicate;
         }
         self.seen |= bit;
-        match self.highest.checked_sub(u64::from(back)) {
-            Some(unwrapped) => Order::Fresh(unwrapped),
-            None => Order::TooOld,
-        }
+        Order::Fresh(unwrapped)
     }
 
     fn take_far(&mut self, sequence: Sequence, after_long_silence: bool) -> Order {
@@ -90,6 +95,7 @@ impl SequenceOrder {
         }
         let unwrapped = self.advance(1, sequence);
         self.seen = 1;
+        self.floor = unwrapped;
         self.expected_after_stray = None;
         Order::Restart(unwrapped)
     }
