@@ -26,7 +26,7 @@ export function compileSenders(root: string): void {
   for (const file of readdirSync(senders).filter((name) => name.endsWith(".mjs"))) {
     cpSync(join(senders, file), compiledSender(root, file));
   }
-  for (const folder of ["ts/native/generated", "ts/node/dashboard/page"]) {
-    cpSync(join(root, folder), join(compiled(root), folder), { recursive: true });
+  for (const part of ["package.json", "ts/native/generated", "ts/node/dashboard/page"]) {
+    cpSync(join(root, part), join(compiled(root), part), { recursive: true });
   }
 }
