@@ -1,7 +1,8 @@
 /** Ten thousand idle and five thousand playing calls in one process, with their whole control plane. */
 
+import { cpus } from "node:os";
 import type { Contender } from "../harness/contenders.ts";
-import { residentBytes } from "../harness/proc.ts";
+import { openFiles, residentBytes } from "../harness/proc.ts";
 import type { Measurement } from "../harness/stage.ts";
 import { pause } from "../harness/stage.ts";
 import { spread } from "../harness/statistics.ts";
@@ -12,6 +13,10 @@ const IDLE: Record<Size, number> = { full: 10_000, quick: 1_000, smoke: 10 };
 const PLAYING: Record<Size, number> = { full: 5_000, quick: 500, smoke: 5 };
 /** Long enough for every call's heartbeats and keepalives to come up several times. */
 const SECONDS: Record<Size, number> = { full: 30, quick: 6, smoke: 0.5 };
+/** A socket to the gateway and one for sound. */
+const DESCRIPTORS_PER_CALL = 2;
+/** What a process has open besides its calls. */
+const OTHER_DESCRIPTORS = 200;
 /** Joins under way at the same time: a bot's gateways allow no more. */
 const JOINS = 100;
 
@@ -31,8 +36,8 @@ export const scale: Experiment = {
     const parts: Part[] = [];
     if (contender) {
       for (const [what, calls, work] of [
-        ["idle", IDLE[size], "idle"],
-        ["playing", PLAYING[size], "play"],
+        ["idle", Math.min(IDLE[size], callsPermitted()), "idle"],
+        ["playing", Math.min(PLAYING[size], callsPermitted()), "play"],
       ] as const) {
         tell(`scale: ${calls} ${what} calls`);
         parts.push(await crowd(context, contender, what, calls, work));
@@ -42,8 +47,9 @@ export const scale: Experiment = {
       name: "scale",
       title: "Crowds in one process",
       method:
-        "Calls are joined a hundred at a time, each with its gateway connection (TLS), heartbeats and keepalives. Then " +
-        "CPU by thread and memory are taken over the time given. Lateness is that of the playing crowd.",
+        "As many calls as the limit of open files permits, on one sending thread a core. They are joined a hundred at a " +
+        "time, each with its gateway connection (TLS), heartbeats and keepalives. Then CPU by thread and memory are " +
+        "taken over the time given. Lateness is that of the playing crowd.",
       tables: [crowds(parts), threads(parts)],
       plots: [],
       figures: Object.fromEntries(
@@ -58,6 +64,12 @@ export const scale: Experiment = {
   },
 };
 
+/** As many calls as may be open at once, where the system tells. */
+function callsPermitted(): number {
+  const limit = openFiles(process.pid) ?? Number.POSITIVE_INFINITY;
+  return Math.floor((limit - OTHER_DESCRIPTORS) / DESCRIPTORS_PER_CALL);
+}
+
 async function crowd(
   { stage, size }: Context,
   contender: Contender,
@@ -65,7 +77,13 @@ async function crowd(
   calls: number,
   work: "idle" | "play",
 ): Promise<Part> {
-  const act = { contender, calls, seconds: SECONDS[size], work, extra: { joins: JOINS } };
+  const act = {
+    contender,
+    calls,
+    seconds: SECONDS[size],
+    work,
+    extra: { joins: JOINS, pacers: cpus().length },
+  };
   return stage.with(act, async (playing) => {
     await pause(2000);
     const measured = await stage.listen(act, playing);

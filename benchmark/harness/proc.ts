@@ -36,6 +36,17 @@ export function residentBytes(pid: number): number {
   }
 }
 
+/** How many files a process may have open; undefined without a limit, or where the system does not say. */
+export function openFiles(pid: number): number | undefined {
+  try {
+    const limits = readFileSync(`/proc/${pid}/limits`, "latin1");
+    const found = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
+    return found === undefined ? undefined : Number(found);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Time that all cores together have worked for anybody, and time a hypervisor took, in nanoseconds. */
 export function machineTimes(): { busyNs: number; stolenNs: number } {
   const [line = ""] = readFileSync("/proc/stat", "latin1").split("\n");

@@ -24,7 +24,7 @@ pub struct EngineConfig {
     pub event_capacity: usize,
     /// Lets HTTP sources reach loopback, link-local and private addresses. Default `false`.
     pub allow_private_hosts: bool,
-    /// Flows that one pacer has places for. Default 8,192; a place costs about 220 bytes.
+    /// Flows that one pacer has places for. Default 16,384; a place costs about 220 bytes.
     pub max_flows: usize,
     /// After how long without a frame a track counts as stalled, milliseconds. Default 10,000.
     pub stall_ms: u32,
@@ -48,7 +48,7 @@ impl Default for EngineConfig {
             decode_workers: 2,
             event_capacity: 65_536,
             allow_private_hosts: false,
-            max_flows: 8_192,
+            max_flows: 16_384,
             stall_ms: 10_000,
             dave_workers: 2,
             dave_hold_ms: 2_500,
